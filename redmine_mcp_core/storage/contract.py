@@ -19,7 +19,7 @@ class StoreError(Exception):
     """A token store cannot do what was asked; the message says what to do about it."""
 
 
-class StoreUnavailable(StoreError):  # noqa: N818 - the field's name for it
+class StoreUnavailable(StoreError):
     """The store cannot be reached now; asking again later may help."""
 
 
@@ -27,8 +27,10 @@ class StoreUnavailable(StoreError):  # noqa: N818 - the field's name for it
 class TokenStore(AsyncKeyValue, Protocol):
     """A key-value store with the atomic operations OAuth needs.
 
-    Every operation raises ``StoreUnavailable`` when the backend cannot be reached, and an entry
-    past its time to live (seconds) is never returned, swept or not.
+    An entry past its time to live (``ttl``, seconds) is never returned, swept or not. Every
+    operation raises ``StoreUnavailable`` when the backend cannot be reached, ``TypeError`` for a
+    value that JSON cannot hold, and ``ValueError`` for a time to live that is not a positive,
+    finite number.
     """
 
     async def pop(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:

@@ -1,0 +1,86 @@
+"""GET /my/account, /users/current and /users/:id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redmine_mcp_sandbox.permissions import ROLES, Viewer
+from redmine_mcp_sandbox.rest.call import Call, named, not_found
+from redmine_mcp_sandbox.seed import Membership, User
+
+
+def account(call: Call) -> dict[str, Any]:
+    call.require_login()
+    user = _current(call.viewer)
+    return {
+        "user": {
+            "id": user.id,
+            "login": user.login,
+            "admin": call.viewer.admin,
+            "firstname": user.firstname,
+            "lastname": user.lastname,
+            "mail": user.mail,
+            "created_on": user.created_on,
+            "last_login_on": call.world.last_login_on.get(user.id),
+            **({} if call.viewer.by_oauth else {"api_key": user.api_key}),
+        }
+    }
+
+
+def current(call: Call) -> dict[str, Any]:
+    call.require_login()
+    return {"user": _user(call, _current(call.viewer))}
+
+
+def show(call: Call) -> dict[str, Any]:
+    user = call.world.users.get(call.path["id"])
+    if user is None or not call.viewer.finds_user(user):
+        not_found()
+    return {"user": _user(call, user)}
+
+
+def _current(viewer: Viewer) -> User:
+    assert viewer.user is not None  # noqa: S101 - require_login has been asked
+    return viewer.user
+
+
+def _user(call: Call, user: User) -> dict[str, Any]:
+    """A user as ``users/show.api.rsb`` shows it; administrators see more."""
+    admin = call.viewer.admin
+    self_or_admin = admin or user == call.viewer.user
+    shown = {
+        "id": (True, user.id),
+        "login": (True, user.login),
+        # Of another user the flag itself counts, of oneself what the token's scopes leave of it.
+        "admin": (self_or_admin, call.viewer.admin if user == call.viewer.user else user.admin),
+        "firstname": (True, user.firstname),
+        "lastname": (True, user.lastname),
+        "mail": (admin, user.mail),
+        "created_on": (True, user.created_on),
+        "updated_on": (True, user.updated_on),
+        "last_login_on": (True, call.world.last_login_on.get(user.id)),
+        "passwd_changed_on": (True, user.created_on),
+        "twofa_scheme": (self_or_admin, None),
+        "api_key": (admin or (self_or_admin and not call.viewer.by_oauth), user.api_key),
+        "status": (admin, 3 if user.id in call.world.locked else 1),
+    }
+    fields = {name: value for name, (visible, value) in shown.items() if visible}
+    if admin and "groups" in call.includes:
+        groups = (call.world.groups[group_id] for group_id in call.world.group_ids(user))
+        fields["groups"] = [named(group) for group in groups]
+    if "memberships" in call.includes:
+        fields["memberships"] = [
+            _membership(call, membership)
+            for membership in call.viewer.memberships(user)
+            if call.viewer.finds_project(call.world.projects[membership.project_id])
+        ]
+    return fields
+
+
+def _membership(call: Call, membership: Membership) -> dict[str, Any]:
+    inherited = {"inherited": True} if membership.inherited_from else {}
+    return {
+        "id": membership.id,
+        "project": named(call.world.projects[membership.project_id]),
+        "roles": [named(ROLES[name]) | inherited for name in membership.roles],
+    }

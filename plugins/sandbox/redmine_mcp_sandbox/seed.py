@@ -1,0 +1,242 @@
+"""The records of ``seed.json``, typed: one world, shared with the real Redmine of the tests."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: int
+    login: str
+    password: str
+    firstname: str
+    lastname: str
+    mail: str
+    admin: bool
+    api_key: str
+    created_on: str
+    updated_on: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.firstname} {self.lastname}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    id: int
+    name: str
+    user_ids: Sequence[int]
+    created_on: str
+    updated_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    id: int
+    name: str
+    field_format: str
+    multiple: bool
+    possible_values: Sequence[str]
+    searchable: bool
+    is_filter: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    id: int
+    identifier: str
+    name: str
+    description: str
+    homepage: str
+    is_public: bool
+    parent_id: int | None
+    enabled_modules: Sequence[str]
+    tracker_ids: Sequence[int]
+    issue_custom_field_ids: Sequence[int]
+    created_on: str
+    updated_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    id: int
+    project_id: int
+    principal_id: int
+    roles: Sequence[str]
+    inherited_from: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    id: int
+    project_id: int
+    name: str
+    status: str
+    due_date: str | None
+    description: str
+    sharing: str
+    created_on: str
+    updated_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCategory:
+    id: int
+    project_id: int
+    name: str
+    assigned_to_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    id: int
+    project_id: int
+    tracker_id: int
+    status_id: int
+    priority_id: int
+    author_id: int
+    assigned_to_id: int | None
+    category_id: int | None
+    fixed_version_id: int | None
+    parent_id: int | None
+    subject: str
+    description: str
+    start_date: str | None
+    due_date: str | None
+    done_ratio: int
+    is_private: bool
+    estimated_hours: float | None
+    custom_values: dict[str, str | list[str]]
+    watcher_ids: Sequence[int]
+    created_on: str
+    updated_on: str
+    closed_on: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssueRelation:
+    id: int
+    issue_from_id: int
+    issue_to_id: int
+    relation_type: str
+    delay: int | None
+
+    def other(self, issue_id: int) -> int:
+        """The issue at the other end."""
+        return self.issue_to_id if issue_id == self.issue_from_id else self.issue_from_id
+
+
+@dataclass(frozen=True, slots=True)
+class JournalDetail:
+    property: str
+    name: str
+    old_value: str | None
+    new_value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    id: int
+    issue_id: int
+    user_id: int
+    notes: str
+    private_notes: bool
+    created_on: str
+    updated_on: str
+    details: Sequence[JournalDetail]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    id: int
+    issue_id: int
+    filename: str
+    content_type: str
+    description: str | None
+    author_id: int
+    created_on: str
+    content_base64: str
+
+    @property
+    def content(self) -> bytes:
+        return base64.b64decode(self.content_base64)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeEntry:
+    id: int
+    project_id: int
+    issue_id: int
+    user_id: int
+    author_id: int
+    hours: float
+    activity_id: int
+    comments: str
+    spent_on: str
+    created_on: str
+    updated_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An OAuth application, as registered under Administration > Applications."""
+
+    id: int
+    name: str
+    uid: str
+    secret: str
+    confidential: bool
+    redirect_uris: Sequence[str]
+    scopes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    settings: dict[str, Any]
+    users: Sequence[User]
+    groups: Sequence[Group]
+    issue_custom_fields: Sequence[CustomField]
+    projects: Sequence[Project]
+    memberships: Sequence[Membership]
+    versions: Sequence[Version]
+    issue_categories: Sequence[IssueCategory]
+    issues: Sequence[Issue]
+    issue_relations: Sequence[IssueRelation]
+    journals: Sequence[Journal]
+    attachments: Sequence[Attachment]
+    time_entries: Sequence[TimeEntry]
+    oauth_applications: Sequence[Application]
+
+
+RECORDS: dict[str, type[Any]] = {
+    "users": User,
+    "groups": Group,
+    "issue_custom_fields": CustomField,
+    "projects": Project,
+    "memberships": Membership,
+    "versions": Version,
+    "issue_categories": IssueCategory,
+    "issues": Issue,
+    "issue_relations": IssueRelation,
+    "journals": Journal,
+    "attachments": Attachment,
+    "time_entries": TimeEntry,
+    "oauth_applications": Application,
+}
+
+
+def load_seed() -> Seed:
+    """Read the seed that lies beside this module."""
+    text = files(__package__).joinpath("seed.json").read_text(encoding="utf-8")
+    tables: dict[str, Any] = json.loads(text)
+    for row in tables["journals"]:
+        row["details"] = [JournalDetail(**detail) for detail in row["details"]]
+    records = {name: [kind(**row) for row in tables[name]] for name, kind in RECORDS.items()}
+    return Seed(settings=tables["settings"], **records)

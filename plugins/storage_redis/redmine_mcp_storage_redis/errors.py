@@ -1,0 +1,32 @@
+"""Redis's errors as sentences that hold neither password nor name nor value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import exceptions
+
+from redmine_mcp_core import StoreUnavailable
+
+_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
+    (exceptions.AuthenticationError, "refuses the user name or password"),
+    (exceptions.NoPermissionError, "does not let this user do what a token store needs"),
+    (exceptions.ReadOnlyError, "is a read-only replica; name the primary"),
+    (exceptions.OutOfMemoryError, "is out of memory"),
+    (exceptions.TimeoutError, "did not answer in time"),
+    (exceptions.ConnectionError, "cannot be reached"),
+    (OSError, "cannot be reached"),
+)
+"""The first class that fits; what Redis itself says may repeat the arguments of a command."""
+
+
+@contextmanager
+def speaking(where: str) -> Iterator[None]:
+    """Turn redis-py's errors into the contract's."""
+    try:
+        yield
+    except (exceptions.RedisError, OSError) as error:
+        fitting = (sentence for kind, sentence in _SENTENCES if isinstance(error, kind))
+        sentence = next(fitting, f"refused a command ({type(error).__name__})")
+        raise StoreUnavailable(f"Redis at {where} {sentence}.") from error

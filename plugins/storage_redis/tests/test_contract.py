@@ -1,0 +1,25 @@
+"""The Redis store keeps the contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from redis import Redis
+from redmine_mcp_storage_redis import plugin
+
+from redmine_mcp_core import TokenStore
+from redmine_mcp_core.testing.token_store_contract import TokenStoreContract
+
+
+class TestRedisStore(TokenStoreContract):
+    """The Redis store."""
+
+    @pytest.fixture
+    async def store(self, server: Any) -> AsyncIterator[TokenStore]:
+        with Redis.from_url(server.url) as client:
+            client.flushdb()
+        (backend,) = plugin.register_token_stores()
+        async with backend.open(server.url) as store:
+            yield store

@@ -1,0 +1,154 @@
+"""The file: created for its owner only, checked to be ours, brought to the newest schema."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from redmine_mcp_core import StoreError
+from redmine_mcp_storage_sqlite.errors import is_busy
+
+_log = logging.getLogger(__name__)
+
+APPLICATION_ID = 0x524D4350
+"""``RMCP`` in the file's header, so that nobody's other database is taken for a token store."""
+
+BUSY_SECONDS = 5.0
+"""How long a write waits for another process's write."""
+
+READ_BUSY_SECONDS = 0.01
+"""How long a read may hold up the event loop before it is handed to the writer's thread."""
+
+_OLDEST_SQLITE = (3, 35)
+"""The first one with ``RETURNING``."""
+
+
+def _create_entries(db: Database) -> None:
+    entries = db.table("entries")
+    entries.create(
+        {"collection": str, "key": str, "value": str, "expires_at": float},
+        pk=("collection", "key"),
+        not_null={"collection", "key", "value"},
+    )
+    entries.create_index(["expires_at"])
+
+
+_MIGRATIONS: tuple[Callable[[Database], None], ...] = (_create_entries,)
+"""Each brings the schema one version on; ``user_version`` counts those that were applied."""
+
+
+def open_file(path: Path) -> tuple[Database, Database]:
+    """Open the file for writing and for reading, creating it if need be.
+
+    Raises ``StoreError`` for a file that is not ours, ``OSError`` and ``sqlite3.Error`` for one
+    that cannot be used.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version} is too old: the token store needs 3.35 or newer."
+        )
+    _create_for_owner_only(path)
+    writer = _connect(path, BUSY_SECONDS)
+    try:
+        _claim(writer, path)
+        return writer, _connect(path, READ_BUSY_SECONDS)
+    except BaseException:
+        writer.close()
+        raise
+
+
+def touch(db: Database) -> None:
+    """Write to the file without changing it; this goes to the disk like any other write."""
+    with transaction(db) as conn:
+        conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[sqlite3.Connection]:
+    """Run several statements as one; take the write lock first, to wait for it only once."""
+    db.conn.execute("BEGIN IMMEDIATE")
+    try:
+        yield db.conn
+        db.conn.execute("COMMIT")
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def _create_for_owner_only(path: Path) -> None:
+    missing = [parent for parent in path.parents if not parent.exists()]
+    for parent in reversed(missing):
+        parent.mkdir(mode=0o700, exist_ok=True)
+    try:
+        # SQLite gives its -wal and -shm files the mode of this one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        # Left closed: closing a second descriptor would drop the locks SQLite holds on the file.
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            _log.warning("The token store %s can be used by others (mode %o).", path, mode)
+
+
+def _connect(path: Path, busy_seconds: float) -> Database:
+    conn = sqlite3.connect(
+        path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+    )
+    try:
+        # FULL: what was acknowledged is on the disk, not only in the kernel's memory. A refresh
+        # token that is lost in a power cut is a user who has to sign in again.
+        conn.execute("PRAGMA synchronous = FULL")
+        # No plugins of sqlite-utils: whatever else is installed has no business with tokens.
+        return Database(conn, recursive_triggers=False, execute_plugins=False)
+    except BaseException:
+        conn.close()
+        raise
+
+
+def _claim(db: Database, path: Path) -> None:
+    _check(db, path)
+    _switch_to_wal(db)
+    with transaction(db) as conn:
+        # Once more under the lock: another process may have been faster.
+        version = _check(db, path)
+        for migrate in _MIGRATIONS[version:]:
+            migrate(db)
+        conn.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+        conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _check(db: Database, path: Path) -> int:
+    """Return the schema's version, or refuse a file that is not ours to write."""
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID and db.table_names():
+        raise StoreError(
+            f"{path} is the database of another application; name another file in TOKEN_STORE_URL."
+        )
+    if version > len(_MIGRATIONS):
+        raise StoreError(
+            f"The token store {path} was written by a newer version (schema {version}, this one "
+            f"knows {len(_MIGRATIONS)}); upgrade redmine-mcp-storage-sqlite."
+        )
+    return int(version)
+
+
+def _switch_to_wal(db: Database) -> None:
+    # SQLite does not wait here as it does for a write, so processes that start together collide.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -1,0 +1,22 @@
+"""The SQLite store keeps the contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redmine_mcp_storage_sqlite import plugin
+
+from redmine_mcp_core import TokenStore
+from redmine_mcp_core.testing.token_store_contract import TokenStoreContract
+
+
+class TestSQLiteStore(TokenStoreContract):
+    """The SQLite store."""
+
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> AsyncIterator[TokenStore]:
+        (backend,) = plugin.register_token_stores()
+        async with backend.open(f"sqlite://{tmp_path}/tokens.sqlite3") as store:
+            yield store

@@ -1,0 +1,57 @@
+"""Redmine MCP: work in your Redmine from any MCP client, as yourself.
+
+What stands here is what a plugin author imports; the inner modules may change at any time.
+"""
+
+from redmine_mcp_core.auth.caller import Caller
+from redmine_mcp_core.components import API_VERSION, Components, Plugin, hookimpl
+from redmine_mcp_core.current import CurrentCaller, CurrentRedmine
+from redmine_mcp_core.demo import DemoAccount, DemoRedmine
+from redmine_mcp_core.events import Event, EventKind, Refusal, ToolCall
+from redmine_mcp_core.observability.health import HealthReport
+from redmine_mcp_core.redmine import (
+    MAX_PAGE_SIZE,
+    BadArgument,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Redmine,
+    RedmineError,
+    segment,
+)
+from redmine_mcp_core.results import Quotation, Result, line, shorten, visible
+from redmine_mcp_core.storage import StoreError, StoreUnavailable, TokenStore, TokenStoreBackend
+
+__all__ = [
+    "API_VERSION",
+    "MAX_PAGE_SIZE",
+    "BadArgument",
+    "Caller",
+    "Components",
+    "CurrentCaller",
+    "CurrentRedmine",
+    "DemoAccount",
+    "DemoRedmine",
+    "Event",
+    "EventKind",
+    "Forbidden",
+    "HealthReport",
+    "Invalid",
+    "NotFound",
+    "Plugin",
+    "Quotation",
+    "Redmine",
+    "RedmineError",
+    "Refusal",
+    "Result",
+    "StoreError",
+    "StoreUnavailable",
+    "TokenStore",
+    "TokenStoreBackend",
+    "ToolCall",
+    "hookimpl",
+    "line",
+    "segment",
+    "shorten",
+    "visible",
+]

@@ -1,0 +1,1 @@
+"""Who is calling, and with which credential Redmine is called for them."""

@@ -1,0 +1,79 @@
+"""Whether Redmine still stands by a token: its own ``/oauth/token/info``, remembered briefly.
+
+Redmine's tokens are opaque and introspection (RFC 7662) is off in Redmine 6.1
+(config/initializers/30-redmine.rb), so this is the one place to ask. It takes 1.6 ms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextvars import ContextVar
+
+from cachetools import TTLCache
+from fastmcp.server.auth import AccessToken, TokenVerifier
+
+from redmine_mcp_core.observability.logs import log
+from redmine_mcp_core.redmine import Credential, Gateway, RedmineError, Unauthorized
+
+CACHE_SECONDS = 30
+"""How long a token that Redmine vouched for is trusted without asking again."""
+CACHE_SIZE = 10_000
+
+outage: ContextVar[RedmineError | None] = ContextVar("redmine_mcp_outage", default=None)
+"""Why Redmine could not be asked about the token of the present request.
+
+FastMCP turns every failure to verify into "invalid token", and clients then throw their tokens
+away. This keeps "could not ask" apart from "was refused".
+"""
+
+
+class RedmineTokenVerifier(TokenVerifier):
+    """Verifies Redmine's access tokens."""
+
+    def __init__(self, gateway: Gateway, client_id: str) -> None:
+        super().__init__()
+        self._gateway = gateway
+        self._client_id = client_id
+        self._known: TTLCache[bytes, AccessToken] = TTLCache(CACHE_SIZE, CACHE_SECONDS)
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """What Redmine says of a token; None if it does not stand by it.
+
+        A token of another application is none of ours (RFC 9700, section 4.9.1), and one without
+        scopes is refused because Redmine would take that as unrestricted.
+        """
+        known = self._known.get(_digest(token))
+        if known is not None and (known.expires_at or 0) > time.time():
+            return known
+        try:
+            info = await self._gateway.request(
+                "GET", "/oauth/token/info", credential=Credential.bearer(token)
+            )
+        except Unauthorized:
+            return None
+        except RedmineError as error:
+            log.warning("token_not_verified", reason=error.code)
+            outage.set(error)
+            return None
+        if info.get("application", {}).get("uid") != self._client_id or not info.get("scope"):
+            return None
+        user_id = str(info["resource_owner_id"])
+        verified = AccessToken(
+            token=token,
+            client_id=self._client_id,
+            subject=user_id,
+            scopes=list(info["scope"]),
+            expires_at=int(time.time()) + int(info["expires_in"]),
+            claims={"sub": user_id, "iss": self._gateway.base_url},
+        )
+        self._known[_digest(token)] = verified
+        return verified
+
+    def forget(self, token: str) -> None:
+        """Ask Redmine again about this token: its API has just refused it."""
+        self._known.pop(_digest(token), None)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,184 @@
+"""How a plugin adds tools, resources and prompts: plain async functions under a decorator."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
+
+import pluggy
+from fastmcp.exceptions import PromptError, ResourceError, ToolError, ValidationError
+from fastmcp.prompts import Prompt
+from fastmcp.prompts.function_prompt import FunctionPrompt
+from fastmcp.resources import Resource, ResourceTemplate
+from fastmcp.resources.function_resource import FunctionResource
+from fastmcp.resources.template import FunctionResourceTemplate
+from fastmcp.tools import FunctionTool, ToolResult
+from fastmcp.utilities.json_schema import compress_schema
+from pydantic import ValidationError as PydanticValidationError
+
+from redmine_mcp_core.declaration import Effect, ToolDeclaration
+from redmine_mcp_core.redmine import RedmineError
+from redmine_mcp_core.results import Result
+
+API_VERSION = 1
+"""The version of this contract. A plugin that declares another one is refused, by name."""
+
+hookimpl = pluggy.HookimplMarker("redmine_mcp")
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class RedmineTool(FunctionTool):
+    """A tool whose result is a ``Result`` and whose errors are sentences."""
+
+    declaration: ToolDeclaration
+
+    async def run(self, arguments: dict[str, Any]) -> ToolResult:
+        try:
+            return await super().run(arguments)
+        except RedmineError as error:
+            raise ToolError(f"{error} [{error.code}]") from error
+        except ValidationError as error:
+            raise ToolError(_bad_arguments(self.name, error)) from error
+
+    def convert_result(self, raw_value: Any) -> ToolResult:
+        if isinstance(raw_value, Result):
+            return ToolResult(content=raw_value.text(), structured_content=raw_value.data())
+        return super().convert_result(raw_value)
+
+
+class _SpeakingResource(FunctionResource):
+    async def read(self) -> Any:
+        try:
+            return await super().read()
+        except RedmineError as error:
+            raise ResourceError(str(error)) from error
+
+
+class _SpeakingTemplate(FunctionResourceTemplate):
+    async def read(self, arguments: dict[str, Any]) -> Any:
+        try:
+            return await super().read(arguments)
+        except RedmineError as error:
+            raise ResourceError(str(error)) from error
+
+
+class _SpeakingPrompt(FunctionPrompt):
+    async def render(self, arguments: dict[str, Any] | None = None) -> Any:
+        try:
+            return await super().render(arguments)
+        except RedmineError as error:
+            raise PromptError(str(error)) from error
+
+
+class Components:
+    """Tools, resources, templates and prompts in the order they were declared."""
+
+    def __init__(self) -> None:
+        self.tools: list[RedmineTool] = []
+        self.resources: list[Resource] = []
+        self.templates: list[ResourceTemplate] = []
+        self.prompts: list[Prompt] = []
+
+    def include(self, other: Components) -> None:
+        self.tools += other.tools
+        self.resources += other.resources
+        self.templates += other.templates
+        self.prompts += other.prompts
+
+    def tool(
+        self,
+        *,
+        title: str,
+        scopes: Iterable[str],
+        optional_scopes: Iterable[str] = (),
+        read_only: bool = False,
+        destroys: bool = False,
+    ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+        """Declare a tool; its name is the function's and its description the docstring.
+
+        A tool writes unless it says ``read_only`` or ``destroys``. ``scopes`` are the Redmine
+        permissions without which it cannot work; it is neither listed nor called without them.
+        """
+        effect = Effect.READS if read_only else Effect.DESTROYS if destroys else Effect.WRITES
+
+        def declare(function: Callable[_P, _R]) -> Callable[_P, _R]:
+            declaration = ToolDeclaration(
+                name=function.__name__,
+                effect=effect,
+                scopes=frozenset(scopes),
+                optional_scopes=frozenset(optional_scopes),
+            )
+            parsed = FunctionTool.from_function(
+                function,
+                title=title,
+                annotations=declaration.annotations,
+                output_schema=_output_schema(function),
+            )
+            fields = {name: getattr(parsed, name) for name in FunctionTool.model_fields}
+            self.tools.append(RedmineTool(**fields, declaration=declaration))
+            return function
+
+        return declare
+
+    def resource(
+        self, uri: str, *, name: str, title: str, mime_type: str = "application/json"
+    ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+        """Declare a resource, or a template where the URI has ``{parameters}``."""
+
+        def declare(function: Callable[_P, _R]) -> Callable[_P, _R]:
+            if "{" in uri:
+                self.templates.append(
+                    _SpeakingTemplate.from_function(
+                        function, uri, name=name, title=title, mime_type=mime_type
+                    )
+                )
+            else:
+                self.resources.append(
+                    _SpeakingResource.from_function(
+                        function, uri, name=name, title=title, mime_type=mime_type
+                    )
+                )
+            return function
+
+        return declare
+
+    def prompt(self, *, title: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+        """Declare a prompt; its name is the function's and its description the docstring."""
+
+        def declare(function: Callable[_P, _R]) -> Callable[_P, _R]:
+            self.prompts.append(_SpeakingPrompt.from_function(function, title=title))
+            return function
+
+        return declare
+
+
+class Plugin(Components):
+    """A plugin that consists of components: declare them on it and name it as entry point."""
+
+    api_version = API_VERSION
+
+    @hookimpl
+    def register_components(self, components: Components) -> None:
+        components.include(self)
+
+
+def _output_schema(function: Callable[..., Any]) -> dict[str, Any]:
+    """The schema of what ``Result.data`` gives: a field with a default may be absent."""
+    returns = inspect.signature(function, eval_str=True).return_annotation
+    if not (isinstance(returns, type) and issubclass(returns, Result)):
+        raise TypeError(f"The tool {function.__name__} must return a Result.")
+    return compress_schema(returns.model_json_schema(mode="validation"), prune_titles=True)
+
+
+def _bad_arguments(tool: str, error: ValidationError) -> str:
+    cause = error.__cause__
+    if not isinstance(cause, PydanticValidationError):
+        return f"{tool} was called with arguments it does not take."
+    problems = [
+        f"{'.'.join(str(part) for part in problem['loc']) or 'arguments'}: {problem['msg']}"
+        for problem in cause.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return f"{tool} was not called: {'; '.join(problems)}. [bad_arguments]"

@@ -1,0 +1,107 @@
+"""One stream of log lines for the server and its libraries, without secrets.
+
+What may be logged is decided here and not where a line is written: every value passes a filter
+that blanks out secrets by the name of their field and by their shape.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+
+LogFormat = Literal["json", "console"]
+
+log = structlog.stdlib.get_logger("redmine_mcp")
+
+HIDDEN = "***"
+
+_SECRET_NAME = re.compile(
+    r"(authorization|password|secret|api_?key|cookie|^(access_|refresh_)?token$|verifier$|^code$)",
+    re.IGNORECASE,
+)
+_SECRET_SHAPES = (
+    re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"),
+    re.compile(r"(?<=Bearer )\S+", re.IGNORECASE),
+    re.compile(r"(?<=Basic )\S+", re.IGNORECASE),
+    re.compile(
+        r"(?<![\w-])((?:access_token|refresh_token|token|code|state|client_secret|code_verifier|"
+        r"api_key|key|txn_id|csrf_token)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+",
+        re.IGNORECASE,
+    ),
+    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+)
+
+
+def redact(text: str) -> str:
+    """The text with everything that looks like a secret blanked out."""
+    for shape in _SECRET_SHAPES:
+        text = shape.sub(lambda match: (match.group(1) if match.lastindex else "") + HIDDEN, text)
+    return text
+
+
+def _redact_value(name: str, value: Any) -> Any:
+    if _SECRET_NAME.search(name):
+        return HIDDEN
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _redact_value(str(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redact_value(name, item) for item in value]
+    return value
+
+
+def _redact_event(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    return {name: _redact_value(name, value) for name, value in event.items()}
+
+
+def configure_logging(*, log_format: LogFormat, level: str) -> None:
+    """Send everything, uvicorn's and FastMCP's lines too, to standard error in one format."""
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _redact_event,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in ("fastmcp", "uvicorn", "uvicorn.access", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+    for name in ("uvicorn.access", "httpx", "httpx2", "httpcore", "httpcore2", "mcp.server"):
+        # One line per request of each library says nothing that ours do not; addresses carry
+        # authorization codes.
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -1,0 +1,239 @@
+"""Find the installed plugins, check them, load them one by one, and say how it went.
+
+A plugin that fails harms no other: it is left out, and named with its reason in the log, in
+``redmine-mcp plugins`` and in ``/ready``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+import pluggy
+
+from redmine_mcp_core import hookspecs
+from redmine_mcp_core.components import API_VERSION, Components
+from redmine_mcp_core.demo import DemoRedmine
+from redmine_mcp_core.events import Event, ToolCall
+from redmine_mcp_core.observability.health import HealthReport
+from redmine_mcp_core.observability.logs import log
+from redmine_mcp_core.storage import TokenStoreBackend
+
+GROUP = hookspecs.PROJECT
+"""The entry-point group that plugins announce themselves in."""
+
+_T = TypeVar("_T")
+
+
+class PluginProblem(Exception):
+    """A plugin cannot be used; the message says why, in one sentence."""
+
+
+@dataclass(slots=True)
+class PluginReport:
+    """How one plugin fared."""
+
+    name: str
+    distribution: str = ""
+    version: str = ""
+    problem: str | None = None
+    """Why it was left out; None for a plugin that works."""
+    components: Components = field(default_factory=Components)
+    token_stores: Sequence[TokenStoreBackend] = ()
+    hooks: Sequence[str] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``redmine-mcp plugins --json``."""
+        return {
+            "name": self.name,
+            "distribution": self.distribution,
+            "version": self.version,
+            "state": "failed" if self.problem else "loaded",
+            "problem": self.problem,
+            "tools": [tool.name for tool in self.components.tools],
+            "resources": [
+                *(str(resource.uri) for resource in self.components.resources),
+                *(template.uri_template for template in self.components.templates),
+            ],
+            "prompts": [prompt.name for prompt in self.components.prompts],
+            "token_stores": [scheme for store in self.token_stores for scheme in store.schemes],
+            "hooks": list(self.hooks),
+        }
+
+
+class Plugins:
+    """The loaded plugins, and the calling of their hooks."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(GROUP)
+        self._manager.add_hookspecs(hookspecs)
+        self._claims: dict[str, str] = {}
+        self.reports: list[PluginReport] = []
+        """The installed plugins by name; the host's own are not among them."""
+        self._loaded: list[PluginReport] = []
+
+    @classmethod
+    def discover(
+        cls,
+        *,
+        builtin: Iterable[tuple[str, object]] = (),
+        installed: Iterable[EntryPoint] | None = None,
+    ) -> Plugins:
+        """Load the host's own plugins, then the installed ones in the order of their names."""
+        plugins = cls()
+        for name, plugin in builtin:
+            plugins._register(PluginReport(name=name), partial(_itself, plugin))
+        found = entry_points(group=GROUP) if installed is None else installed
+        for entry in sorted(found, key=lambda entry: (entry.name, _distribution(entry)[0])):
+            distribution, version = _distribution(entry)
+            report = PluginReport(entry.name, distribution, version)
+            plugins._register(report, entry.load)
+            plugins.reports.append(report)
+        return plugins
+
+    def _register(self, report: PluginReport, load: Callable[[], object]) -> None:
+        try:
+            plugin = self._load(report.name, load)
+            report.hooks = [caller.name for caller in self._manager.get_hookcallers(plugin) or ()]
+            self._collect(report)
+        except PluginProblem as problem:
+            report.problem = str(problem)
+        except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+            report.problem = f"It fails to load: {_describe(error)}"
+        if report.problem is None:
+            self._loaded.append(report)
+            return
+        report.components, report.token_stores = Components(), ()
+        if self._manager.has_plugin(report.name):
+            self._manager.unregister(name=report.name)
+        log.warning("plugin_left_out", plugin=report.name, problem=report.problem)
+
+    def _load(self, name: str, load: Callable[[], object]) -> object:
+        plugin = load()
+        declared = getattr(plugin, "api_version", None)
+        if declared is None:
+            raise PluginProblem(f"It declares no api_version; this host speaks {API_VERSION}.")
+        if declared != API_VERSION:
+            raise PluginProblem(
+                f"It is written for API version {declared}, this host speaks {API_VERSION}: "
+                f"install a release of it that fits redmine-mcp-core."
+            )
+        if self._manager.has_plugin(name):
+            raise PluginProblem(f"Another installed package already provides a plugin “{name}”.")
+        try:
+            self._manager.register(plugin, name)
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginProblem(f"It has a hook that the host does not know: {error}") from error
+        return plugin
+
+    def _collect(self, report: PluginReport) -> None:
+        components = Components()
+        self._call_one(report.name, "register_components", components=components)
+        claims = list(_claims(components))
+        for claim in claims:
+            if owner := self._claims.get(claim):
+                raise PluginProblem(f"It claims the {claim}, which “{owner}” already has.")
+        stores: Sequence[TokenStoreBackend] = (
+            self._call_one(report.name, "register_token_stores") or ()
+        )
+        self._claims.update(dict.fromkeys(claims, report.name))
+        report.components, report.token_stores = components, stores
+
+    def _call_one(self, name: str, hook: str, **arguments: Any) -> Any:
+        """One hook of one plugin; None if it does not have that hook.
+
+        Never all at once: in pluggy one raising implementation loses the results of the others.
+        """
+        plugin = self._manager.get_plugin(name)
+        others = [other for _, other in self._manager.list_name_plugin() if other is not plugin]
+        caller = self._manager.subset_hook_caller(hook, remove_plugins=others)
+        results = caller(**arguments)
+        return results[0] if results else None
+
+    def _with_hook(self, hook: str) -> Iterator[str]:
+        return (report.name for report in self._loaded if hook in report.hooks)
+
+    @property
+    def components(self) -> Components:
+        """Everything that the loaded plugins contribute."""
+        everything = Components()
+        for report in self._loaded:
+            everything.include(report.components)
+        return everything
+
+    @property
+    def token_stores(self) -> list[TokenStoreBackend]:
+        return [store for report in self._loaded for store in report.token_stores]
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why plugins were left out, by name."""
+        return {report.name: report.problem for report in self.reports if report.problem}
+
+    def missing(self, required: Iterable[str]) -> dict[str, str]:
+        """Of these plugins, those that do not work, with the reason or what to install."""
+        loaded = {report.name for report in self._loaded}
+        return {
+            name: self.problems.get(name, f"it is not installed: pip install {package_of(name)}")
+            for name in required
+            if name not in loaded
+        }
+
+    def before_tool_call(self, call: ToolCall) -> None:
+        """Ask each plugin whether the call may run; the first ``Refusal`` decides.
+
+        A plugin that fails here refuses: a rule that cannot be asked is not a rule that allows.
+        """
+        for name in self._with_hook("before_tool_call"):
+            self._call_one(name, "before_tool_call", call=call)
+
+    def emit(self, event: Event) -> None:
+        """Tell every plugin; one that raises is logged and harms nobody."""
+        for name in self._with_hook("on_event"):
+            try:
+                self._call_one(name, "on_event", event=event)
+            except Exception as error:  # noqa: BLE001
+                log.warning("hook_failed", plugin=name, hook="on_event", error=_describe(error))
+
+    async def check_health(self) -> list[HealthReport]:
+        """Each plugin's own report; a check that raises is a report of ill health."""
+        reports: list[HealthReport] = []
+        for name in self._with_hook("check_health"):
+            try:
+                reports.append(await self._call_one(name, "check_health"))
+            except Exception as error:  # noqa: BLE001
+                reports.append(HealthReport(name, healthy=False, message=_describe(error)))
+        return reports
+
+    def demo(self) -> DemoRedmine | None:
+        """The first demo Redmine on offer."""
+        offers = (self._call_one(name, "offer_demo") for name in self._with_hook("offer_demo"))
+        return next((offer for offer in offers if offer), None)
+
+
+def package_of(plugin: str) -> str:
+    """The name of the distribution that our own plugin of this name comes in."""
+    return f"redmine-mcp-{plugin.replace('_', '-')}"
+
+
+def _itself(plugin: object) -> object:
+    return plugin
+
+
+def _claims(components: Components) -> Iterator[str]:
+    yield from (f"tool {tool.name}" for tool in components.tools)
+    yield from (f"resource {resource.uri}" for resource in components.resources)
+    yield from (f"resource {template.uri_template}" for template in components.templates)
+    yield from (f"prompt {prompt.name}" for prompt in components.prompts)
+
+
+def _distribution(entry: EntryPoint) -> tuple[str, str]:
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

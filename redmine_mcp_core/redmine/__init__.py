@@ -1,0 +1,46 @@
+"""Redmine's REST API: client, errors, paging. Knows no MCP, no OAuth server and no plugin."""
+
+from redmine_mcp_core.redmine.client import Redmine
+from redmine_mcp_core.redmine.errors import (
+    AccountLocked,
+    BadArgument,
+    Conflict,
+    Forbidden,
+    Invalid,
+    MissingPermission,
+    MissingScope,
+    NotFound,
+    RateLimited,
+    RedmineError,
+    ServerError,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+    Unreadable,
+)
+from redmine_mcp_core.redmine.gateway import Credential, Gateway
+from redmine_mcp_core.redmine.sansio import MAX_PAGE_SIZE, PAGE_SIZE, segment
+
+__all__ = [
+    "MAX_PAGE_SIZE",
+    "PAGE_SIZE",
+    "AccountLocked",
+    "BadArgument",
+    "Conflict",
+    "Credential",
+    "Forbidden",
+    "Gateway",
+    "Invalid",
+    "MissingPermission",
+    "MissingScope",
+    "NotFound",
+    "RateLimited",
+    "Redmine",
+    "RedmineError",
+    "ServerError",
+    "TimedOut",
+    "Unauthorized",
+    "Unreachable",
+    "Unreadable",
+    "segment",
+]

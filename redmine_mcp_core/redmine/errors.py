@@ -1,0 +1,156 @@
+"""What can go wrong with Redmine, as one tree.
+
+    RedmineError
+    ├── Unreachable            no connection; nothing was sent
+    ├── TimedOut               no answer within the deadline
+    ├── Unauthorized           401: the credential has expired, was revoked or is unknown
+    ├── AccountLocked          500 to everything that is asked as this user
+    ├── Forbidden              403
+    │   ├── MissingScope       the sign-in was not granted the permission
+    │   └── MissingPermission  the user's role does not hold it
+    ├── NotFound               404
+    ├── Conflict               409, or a stale lock version
+    ├── Invalid                422 or 400, field by field
+    ├── BadArgument            Redmine was not asked, since it could not have answered well
+    ├── RateLimited            429, from a proxy before Redmine: it has no limits of its own
+    ├── ServerError            any other 5xx
+    └── Unreadable             an answer that is not what Redmine says
+
+``str(error)`` is a sentence for the person. No error carries a token or a request header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class RedmineError(Exception):
+    """Redmine did not do what was asked."""
+
+    code: ClassVar[str] = "redmine_error"
+    """Stable, for programs."""
+    retryable: ClassVar[bool] = False
+    """Whether the same request may succeed a little later."""
+
+
+class Unreachable(RedmineError):
+    code = "unreachable"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("Redmine cannot be reached just now. Try again in a minute.")
+
+
+class TimedOut(RedmineError):
+    code = "timed_out"
+    retryable = True
+
+    def __init__(self, *, sent: bool = False) -> None:
+        super().__init__(
+            "Redmine did not answer in time. It may still have done what was asked: look before "
+            "trying again."
+            if sent
+            else "Redmine did not answer in time. Try again in a minute."
+        )
+
+
+class Unauthorized(RedmineError):
+    code = "unauthorized"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Redmine no longer accepts this sign-in: it has expired or was revoked. "
+            "Sign in again from your client."
+        )
+
+
+class AccountLocked(RedmineError):
+    code = "account_locked"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Redmine refuses everything that is asked as you, which is what it does for a locked "
+            "account. Ask your Redmine administrator."
+        )
+
+
+class Forbidden(RedmineError):
+    code = "forbidden"
+
+    def __init__(self, message: str = "Redmine does not allow you to do this.") -> None:
+        super().__init__(message)
+
+
+class MissingScope(Forbidden):
+    code = "missing_scope"
+
+    def __init__(self, scopes: Sequence[str]) -> None:
+        self.scopes = tuple(scopes)
+        super().__init__(
+            f"This sign-in was not granted {', '.join(self.scopes)}. "
+            "Connect again and allow it, or ask the operator of this server."
+        )
+
+
+class MissingPermission(Forbidden):
+    code = "missing_permission"
+
+
+class NotFound(RedmineError):
+    code = "not_found"
+
+    def __init__(self, what: str = "That") -> None:
+        super().__init__(f"{what} does not exist, or you may not see it.")
+
+
+class Conflict(RedmineError):
+    code = "conflict"
+
+    def __init__(self) -> None:
+        super().__init__("Somebody else has changed this in the meantime. Read it again first.")
+
+
+class Invalid(RedmineError):
+    code = "invalid"
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        self.messages = tuple(messages)
+        super().__init__(
+            f"Redmine refused the values: {'; '.join(self.messages)}."
+            if self.messages
+            else "Redmine refused the values without saying why."
+        )
+
+
+class BadArgument(RedmineError):
+    code = "bad_argument"
+
+
+class RateLimited(RedmineError):
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        """Seconds to wait, where the answer named them."""
+        super().__init__("Redmine is asked too often just now. Try again in a minute.")
+
+
+class ServerError(RedmineError):
+    code = "server_error"
+    retryable = True
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(f"Redmine failed (HTTP {status}). Try again in a minute.")
+
+
+class Unreadable(RedmineError):
+    code = "unreadable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What answers at REDMINE_URL is not a Redmine's REST API: check the address, and that "
+            "the REST API is enabled (Administration > Settings > API)."
+        )

@@ -1,0 +1,1 @@
+"""For tests of plugins: what a plugin author checks a plugin with."""

@@ -1,0 +1,48 @@
+"""Fixtures for the host's tests: a sandbox Redmine, the real one, and our server before them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.servers import Running, Target, real_target, running_server, sandbox_target
+
+NO_REAL_REDMINE = "REAL_REDMINE_URL is not set: no real Redmine took part (see tests/real_redmine)"
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Target]:
+    """A fresh sandbox Redmine."""
+    async with sandbox_target() as target:
+        yield target
+
+
+@pytest.fixture
+def real_redmine() -> Target:
+    """The real Redmine; the test is skipped where there is none."""
+    target = real_target()
+    if target is None:
+        pytest.skip(NO_REAL_REDMINE)
+    return target
+
+
+@pytest.fixture(
+    params=["sandbox", pytest.param("real", marks=[pytest.mark.real_redmine])],
+)
+async def redmine(request: pytest.FixtureRequest) -> AsyncIterator[Target]:
+    """Each Redmine there is: what holds for one must hold for the other."""
+    if request.param == "sandbox":
+        async with sandbox_target() as target:
+            yield target
+    elif target := real_target():
+        yield target
+    else:
+        pytest.skip(NO_REAL_REDMINE)
+
+
+@pytest.fixture
+async def server(sandbox: Target) -> AsyncIterator[Running]:
+    """Our server before a sandbox."""
+    async with running_server(sandbox) as running:
+        yield running
