@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import uvicorn
 from rich.console import Console
@@ -48,7 +50,7 @@ async def serve_demo(out: Console, *, store_url: str) -> None:
         redmine_client_secret=offer.client_secret,
         token_store_url=os.environ.get("TOKEN_STORE_URL") or store_url,
     )
-    sandbox = _Quiet(offer.create_app(redmine_url))
+    sandbox = _Beside(offer.create_app(redmine_url), lifespan="off")
     serving = asyncio.create_task(sandbox.serve(sockets=[sandbox_socket]))
     try:
         await _serve(settings, plugins, metrics, out, offer.accounts)
@@ -68,16 +70,7 @@ async def _serve(
         listener = _listen(settings.mcp_host, settings.mcp_port)
         # sse-starlette would cut answers that are under way 0.3 s after SIGTERM.
         AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(host),
-                log_config=None,
-                access_log=False,
-                lifespan="on",
-                server_header=False,
-                timeout_graceful_shutdown=GRACE_SECONDS,
-            )
-        )
+        server = _Server(create_app(host), lifespan="on")
         for line in greeting(settings, accounts):
             out.print(line, highlight=False, soft_wrap=True)
         log.info("serving", url=settings.public_url, redmine=settings.redmine_url)
@@ -85,11 +78,35 @@ async def _serve(
         log.info("stopped")
 
 
-class _Quiet(uvicorn.Server):
-    """A server beside the main one: it leaves the signals to that one."""
+class _Server(uvicorn.Server):
+    """A server that ends well when told to: uvicorn would end and then die of the same signal."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    def __init__(self, app: ASGIApp, *, lifespan: Literal["on", "off"]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan=lifespan,
+                ws="none",
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        told = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in told}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class _Beside(_Server):
+    """A server beside the main one: it leaves the signals to that one."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -62,6 +62,11 @@ def _redact_event(
     return {name: _redact_value(name, value) for name, value in event.items()}
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """FastMCP warns of every http address; settings allow those for this machine only."""
+    return "non-secure cookies" not in record.getMessage()
+
+
 def configure_logging(*, log_format: LogFormat, level: str) -> None:
     """Send everything, uvicorn's and FastMCP's lines too, to standard error in one format."""
     shared: list[structlog.types.Processor] = [
@@ -95,6 +100,7 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
             ],
         )
     )
+    handler.addFilter(_is_news)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

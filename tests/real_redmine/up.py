@@ -254,10 +254,10 @@ class Debian:
         """The id of our server, if it lives: a process inside our chroot is nobody else's."""
         try:
             pid = int(json.loads(self.server.read_text())["pid"])
-            inside = Path(f"/proc/{pid}/root").readlink()
+            ours = Path(f"/proc/{pid}/root").samefile(self.root)
         except OSError:
             return None
-        return pid if inside == self.root else None
+        return pid if ours else None
 
 
 def copy_database(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -60,14 +61,14 @@ class Sandbox:
         self._doorkeeper = Doorkeeper(seed.oauth_applications, clock)
         self._application = seed.oauth_applications[0]
         oauth = OAuthRoutes(self._world, self._doorkeeper, base_url)
-        self._routes = Starlette(
+        self.app: ASGIApp = Starlette(
             routes=[
                 *oauth.routes(),
                 *rest_routes(self._world, self._doorkeeper, base_url),
             ],
+            middleware=[Middleware(_Door, sandbox=self)],
             exception_handlers={404: _not_found, 405: _not_found},
         )
-        self.app: ASGIApp = self._serve
 
     @property
     def client_id(self) -> str:
@@ -142,17 +143,24 @@ class Sandbox:
             raise KeyError(login)
         return user
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            request = Request(scope)
-            path, query = request.url.path, request.url.query
-            headers = dict(request.headers)
-            self.requests.append(SeenRequest(request.method, path, query, headers))
-            if self.outage:
-                unavailable = PlainTextResponse("Service Unavailable", 503)
-                await unavailable(scope, receive, send)
-                return
-        await self._routes(scope, receive, send)
+
+class _Door:
+    """Notes every request, and keeps it out during an outage."""
+
+    def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
+        self.app = app
+        self.sandbox = sandbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        path, query = request.url.path, request.url.query
+        headers = dict(request.headers)
+        self.sandbox.requests.append(SeenRequest(request.method, path, query, headers))
+        unavailable = PlainTextResponse("Service Unavailable", 503)
+        await (unavailable if self.sandbox.outage else self.app)(scope, receive, send)
 
 
 async def _not_found(_request: Request, _error: Exception) -> Response:

@@ -36,12 +36,12 @@ class Call:
     @property
     def window(self) -> tuple[int, int]:
         """Offset and limit: 1 to 100 records, 25 by default (``api_offset_and_limit``)."""
-        limit = _integer(self.query.get("limit", ""))
+        limit = to_i(self.query.get("limit", ""))
         limit = 25 if limit < 1 else min(limit, 100)
         if self.query.get("offset"):
-            return max(_integer(self.query["offset"]), 0), limit
+            return max(to_i(self.query["offset"]), 0), limit
         if self.query.get("page"):
-            return max((_integer(self.query["page"]) - 1) * limit, 0), limit
+            return max((to_i(self.query["page"]) - 1) * limit, 0), limit
         return 0, limit
 
     def paged(self, name: str, records: Sequence[Any], total: int | None) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def without_none(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _integer(text: str) -> int:
+def to_i(text: str) -> int:
     """Ruby's ``to_i``: the leading number, else 0."""
     digits = ""
     for character in text.strip():

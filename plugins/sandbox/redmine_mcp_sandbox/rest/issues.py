@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from redmine_mcp_sandbox.rest.call import Call, deny, not_found
+from redmine_mcp_sandbox.rest.call import Call, deny, not_found, to_i
 from redmine_mcp_sandbox.rest.filters import matching, ordered
 from redmine_mcp_sandbox.rest.issue_json import listed_issue, shown_issue
 from redmine_mcp_sandbox.seed import Project
@@ -24,7 +24,7 @@ def index(call: Call) -> dict[str, Any]:
 
 
 def show(call: Call) -> dict[str, Any]:
-    issue = call.world.issues.get(call.path["id"])
+    issue = call.world.issues.get(to_i(call.path["id"]))
     if issue is None:
         not_found()
     if not call.viewer.may_open(issue):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from redmine_mcp_sandbox.permissions import ROLES, Viewer
-from redmine_mcp_sandbox.rest.call import Call, named, not_found
+from redmine_mcp_sandbox.rest.call import Call, named, not_found, to_i
 from redmine_mcp_sandbox.seed import Membership, User
 
 
@@ -33,7 +33,7 @@ def current(call: Call) -> dict[str, Any]:
 
 
 def show(call: Call) -> dict[str, Any]:
-    user = call.world.users.get(call.path["id"])
+    user = call.world.users.get(to_i(call.path["id"]))
     if user is None or not call.viewer.finds_user(user):
         not_found()
     return {"user": _user(call, user)}
@@ -51,8 +51,7 @@ def _user(call: Call, user: User) -> dict[str, Any]:
     shown = {
         "id": (True, user.id),
         "login": (True, user.login),
-        # Of another user the flag itself counts, of oneself what the token's scopes leave of it.
-        "admin": (self_or_admin, call.viewer.admin if user == call.viewer.user else user.admin),
+        "admin": (self_or_admin, user.admin),
         "firstname": (True, user.firstname),
         "lastname": (True, user.lastname),
         "mail": (admin, user.mail),

@@ -18,11 +18,11 @@ ROUNDS = 20
 
 
 class Workers:
-    """The process in ``worker.py``, and what its children have said."""
+    """The process in ``sqlite_worker.py``, and what its children have said."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("worker.py"))],
+            [sys.executable, str(Path(__file__).with_name("sqlite_worker.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

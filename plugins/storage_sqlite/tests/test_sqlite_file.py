@@ -28,6 +28,10 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def forbid_writing(path: Path) -> None:
+    path.chmod(mode(path) & ~0o222)
+
+
 @pytest.fixture
 def ordinary_user() -> Iterator[Path]:
     """Hand out a directory of an ordinary user's and become that user: root may write anywhere."""
@@ -186,7 +190,7 @@ async def test_a_read_only_file_is_refused(ordinary_user: Path) -> None:
     """At opening, not at the first sign-in."""
     path = ordinary_user / "tokens.sqlite3"
     await put(path)
-    path.chmod(0o400)
+    forbid_writing(path)
 
     with pytest.raises(StoreError, match="cannot be written"):
         await put(path)
@@ -196,7 +200,7 @@ async def test_a_read_only_directory_is_refused(ordinary_user: Path) -> None:
     """Neither a new file nor the -wal of an old one can be made in there."""
     path = ordinary_user / "tokens.sqlite3"
     await put(path)
-    ordinary_user.chmod(0o500)
+    forbid_writing(ordinary_user)
 
     with pytest.raises(StoreError, match="cannot be written"):
         await put(path)
