@@ -6,6 +6,7 @@ What stands here is what a plugin author imports; the inner modules may change a
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.components import API_VERSION, Components, Plugin, hookimpl
 from redmine_mcp_core.current import CurrentCaller, CurrentRedmine
+from redmine_mcp_core.declaration import Effect
 from redmine_mcp_core.demo import DemoAccount, DemoRedmine
 from redmine_mcp_core.events import Event, EventKind, Refusal, ToolCall
 from redmine_mcp_core.observability.health import HealthReport
@@ -32,6 +33,7 @@ __all__ = [
     "CurrentRedmine",
     "DemoAccount",
     "DemoRedmine",
+    "Effect",
     "Event",
     "EventKind",
     "Forbidden",

@@ -58,7 +58,8 @@ def plugins(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
         Print JSON, for programs.
     """
     configure_logging(log_format="console", level="error")
-    reports = discover_plugins(Metrics()).reports
+    found = discover_plugins(Metrics())
+    reports = found.reports
     if json:
         print(json_module.dumps({"plugins": [report.as_dict() for report in reports]}, indent=2))  # noqa: T201
     else:
@@ -73,6 +74,8 @@ def plugins(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
                 report.name, report.version, row["state"], report.problem or "\n".join(contributes)
             )
         _out.print(table if reports else "No plugin is installed: pip install redmine-mcp-issues")
+        if scopes := found.components.scopes:
+            _out.print("\nScopes to tick for the application in Redmine:\n  " + "\n  ".join(scopes))
     return 1 if any(report.problem for report in reports) else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
@@ -39,9 +40,9 @@ class RedmineTool(FunctionTool):
         try:
             return await super().run(arguments)
         except RedmineError as error:
-            raise ToolError(f"{error} [{error.code}]") from error
+            raise ToolError(f"{error} [{error.code}]", log_level=logging.DEBUG) from error
         except ValidationError as error:
-            raise ToolError(_bad_arguments(self.name, error)) from error
+            raise ToolError(_bad_arguments(self.name, error), log_level=logging.DEBUG) from error
 
     def convert_result(self, raw_value: Any) -> ToolResult:
         if isinstance(raw_value, Result):
@@ -54,7 +55,7 @@ class _SpeakingResource(FunctionResource):
         try:
             return await super().read()
         except RedmineError as error:
-            raise ResourceError(str(error)) from error
+            raise ResourceError(str(error), log_level=logging.DEBUG) from error
 
 
 class _SpeakingTemplate(FunctionResourceTemplate):
@@ -62,7 +63,7 @@ class _SpeakingTemplate(FunctionResourceTemplate):
         try:
             return await super().read(arguments)
         except RedmineError as error:
-            raise ResourceError(str(error)) from error
+            raise ResourceError(str(error), log_level=logging.DEBUG) from error
 
 
 class _SpeakingPrompt(FunctionPrompt):
@@ -70,7 +71,7 @@ class _SpeakingPrompt(FunctionPrompt):
         try:
             return await super().render(arguments)
         except RedmineError as error:
-            raise PromptError(str(error)) from error
+            raise PromptError(str(error), log_level=logging.DEBUG) from error
 
 
 class Components:
@@ -81,6 +82,14 @@ class Components:
         self.resources: list[Resource] = []
         self.templates: list[ResourceTemplate] = []
         self.prompts: list[Prompt] = []
+
+    @property
+    def scopes(self) -> list[str]:
+        """The Redmine scopes that these tools can make use of, sorted."""
+        declarations = [tool.declaration for tool in self.tools]
+        return sorted(
+            frozenset().union(*(item.scopes | item.optional_scopes for item in declarations))
+        )
 
     def include(self, other: Components) -> None:
         self.tools += other.tools

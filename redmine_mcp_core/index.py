@@ -26,19 +26,12 @@ class ComponentIndex(Provider):
 
     def __init__(self, components: Components) -> None:
         super().__init__()
+        self.scopes = components.scopes
         self.tools: dict[str, RedmineTool] = {tool.name: tool for tool in components.tools}
         self._schemas = {name: tool.parameters for name, tool in self.tools.items()}
         self._resources = {str(resource.uri): resource for resource in components.resources}
         self._templates = list(components.templates)
         self._prompts = {prompt.name: prompt for prompt in components.prompts}
-
-    @property
-    def scopes(self) -> list[str]:
-        """The Redmine scopes that these tools can make use of, sorted."""
-        declarations = [tool.declaration for tool in self.tools.values()]
-        return sorted(
-            frozenset().union(*(item.scopes | item.optional_scopes for item in declarations))
-        )
 
     def input_schema(self, tool: str) -> dict[str, Any] | None:
         """A tool's input schema; None for a tool there is not."""

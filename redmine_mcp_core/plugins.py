@@ -53,6 +53,7 @@ class PluginReport:
             "version": self.version,
             "state": "failed" if self.problem else "loaded",
             "problem": self.problem,
+            "scopes": self.components.scopes,
             "tools": [tool.name for tool in self.components.tools],
             "resources": [
                 *(str(resource.uri) for resource in self.components.resources),

@@ -31,9 +31,10 @@ main { width: 100%; max-width: 500px; background: var(--card); border: 1px solid
 .brand { display: flex; align-items: center; gap: 10px; color: var(--soft); font-size: 14px;
   margin-bottom: 22px; }
 .brand svg { flex: none; }
-h1 { font-size: 23px; line-height: 1.3; margin: 0 0 10px; font-weight: 650;
+h1 { font-size: 23px; line-height: 1.3; margin: 0 0 10px; font-weight: 650; text-wrap: balance;
   overflow-wrap: anywhere; }
 p { margin: 0 0 14px; }
+main > :last-child { margin-bottom: 0; }
 .soft { color: var(--soft); font-size: 14.5px; }
 ul { list-style: none; margin: 18px 0; padding: 0; border: 1px solid var(--line);
   border-radius: 10px; }
@@ -63,7 +64,8 @@ _HEADERS = {
     ),
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with that a browser posts the form with "Origin: null", which is refused.
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -110,6 +111,7 @@ class Gateway:
         Raises: ``RedmineError``.
         """
         deadline = deadline or self._deadline
+        end = time.monotonic() + deadline
         repeatable = method == "GET"
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda error: _may_repeat(error, repeatable)),
@@ -119,8 +121,8 @@ class Gateway:
         )
         async for attempt in retrying:
             with attempt:
-                elapsed = attempt.retry_state.seconds_since_start or 0.0
-                return await self._once(method, path, credential, params, json, deadline - elapsed)
+                seconds_left = end - time.monotonic()
+                return await self._once(method, path, credential, params, json, seconds_left)
         raise AssertionError("unreachable: tenacity re-raises the last error")
 
     async def _once(
@@ -134,19 +136,21 @@ class Gateway:
     ) -> dict[str, Any]:
         outcome, started = "ok", time.monotonic()
         try:
-            response = await self._http.request(
-                method,
-                path,
-                params=sansio.query(params or {}),
-                json=json,
-                headers={credential.header: credential.value} if credential else {},
-                timeout=httpx.Timeout(seconds_left, connect=min(CONNECT_TIMEOUT, seconds_left)),
-            )
+            # httpx limits each read by itself; an answer that drips in must end in time as well.
+            async with asyncio.timeout(seconds_left):
+                response = await self._http.request(
+                    method,
+                    path,
+                    params=sansio.query(params or {}),
+                    json=json,
+                    headers={credential.header: credential.value} if credential else {},
+                    timeout=httpx.Timeout(seconds_left, connect=min(CONNECT_TIMEOUT, seconds_left)),
+                )
             return sansio.read(response.status_code, response.headers, response.content)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             outcome = Unreachable.code
             raise Unreachable from None
-        except httpx.TimeoutException:
+        except (httpx.TimeoutException, TimeoutError):
             outcome = TimedOut.code
             raise TimedOut(sent=method != "GET") from None
         except httpx.HTTPError:

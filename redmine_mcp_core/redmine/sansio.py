@@ -108,4 +108,4 @@ def _messages(body: bytes) -> list[str]:
 
 
 def _seconds(value: str | None) -> float | None:
-    return float(value) if value and value.isdigit() else None
+    return float(value) if value and value.isdecimal() else None

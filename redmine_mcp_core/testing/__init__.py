@@ -1,1 +1,5 @@
 """For tests of plugins: what a plugin author checks a plugin with."""
+
+from redmine_mcp_core.testing.client import client_for
+
+__all__ = ["client_for"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
 import socket
 import threading
@@ -21,7 +20,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-import pytest
 import uvicorn
 from redmine_mcp_sandbox import Sandbox
 
@@ -30,7 +28,7 @@ SEED: dict[str, Any] = json.loads(SEED_FILE.read_text(encoding="utf-8"))
 REDIRECT_URI = "http://127.0.0.1:8000/auth/callback"
 PASSWORDS = {user["login"]: user["password"] for user in SEED["users"]}
 API_KEYS = {user["login"]: user["api_key"] for user in SEED["users"]}
-ALL_APPLICATIONS = {app["name"]: (app["uid"], app["secret"]) for app in SEED["oauth_applications"]}
+APPLICATIONS = {app["name"]: (app["uid"], app["secret"]) for app in SEED["oauth_applications"]}
 
 
 @contextmanager
@@ -89,7 +87,9 @@ class Browser:
     def __post_init__(self) -> None:
         self.http = httpx.Client(base_url=self.base_url, trust_env=False, timeout=20)
 
-    def sign_in(self, login: str, password: str | None = None, back_url: str = "") -> httpx.Response:
+    def sign_in(
+        self, login: str, password: str | None = None, back_url: str = ""
+    ) -> httpx.Response:
         """Fill in the login form and send it."""
         page = self.http.get("/login", params={"back_url": back_url})
         form = next(form for form in forms(page.text) if form.action.endswith("/login"))
@@ -125,11 +125,13 @@ class Target:
             assert browser.sign_in(login).status_code == 302
         return browser
 
-    def authorization(self, scope: str, application: str = "MCP server", **more: str) -> dict[str, str]:
+    def authorization(
+        self, scope: str, application: str = "MCP server", **more: str
+    ) -> dict[str, str]:
         """The parameters of an authorization request."""
         return {
             "response_type": "code",
-            "client_id": ALL_APPLICATIONS[application][0],
+            "client_id": APPLICATIONS[application][0],
             "redirect_uri": REDIRECT_URI,
             "state": "a state",
             "scope": scope,
@@ -147,7 +149,7 @@ class Target:
         self, application: str | None = "MCP server", **params: str
     ) -> httpx.Response:
         """POST /oauth/token, the client authenticated by HTTP Basic."""
-        auth = ALL_APPLICATIONS[application] if application else None
+        auth = httpx.BasicAuth(*APPLICATIONS[application]) if application else None
         return self.http.post("/oauth/token", data=params, auth=auth)
 
     def exchange(self, code: str, **more: str) -> httpx.Response:
@@ -194,3 +196,28 @@ def pkce(verifier: str) -> str:
     """The S256 challenge of a verifier (RFC 7636, section 4.2)."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+REAL_URL = os.environ.get("REAL_REDMINE_URL", "")
+WHY_NOT = "REAL_REDMINE_URL is not set: tests/real_redmine/up.py prints it"
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        "sandbox",
+        pytest.param(
+            "real",
+            marks=[pytest.mark.real_redmine, pytest.mark.skipif(not REAL_URL, reason=WHY_NOT)],
+        ),
+    ],
+)
+def redmine(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """The Redmine under test; both are only read, so that one serves all tests."""
+    if request.param == "real":
+        yield Target(REAL_URL.rstrip("/"))
+        return
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sandbox = Sandbox(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with serve(sandbox.app, listener):
+            yield Target(sandbox.base_url, sandbox)

@@ -89,9 +89,7 @@ async def sandbox_target() -> AsyncIterator[Target]:
     port = free_port()
     sandbox = Sandbox(base_url=f"http://127.0.0.1:{port}")
     async with serving(sandbox.app, port):
-        yield Target(
-            f"http://127.0.0.1:{port}", sandbox.client_id, sandbox.client_secret, sandbox
-        )
+        yield Target(f"http://127.0.0.1:{port}", sandbox.client_id, sandbox.client_secret, sandbox)
 
 
 def settings_for(target: Target, port: int, **overrides: Any) -> Settings:

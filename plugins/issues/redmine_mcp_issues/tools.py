@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from redmine_mcp_core import BadArgument, CurrentRedmine, NotFound, Plugin, Redmine, segment
+from redmine_mcp_core import (
+    BadArgument,
+    CurrentRedmine,
+    Forbidden,
+    NotFound,
+    Plugin,
+    Redmine,
+    segment,
+)
 from redmine_mcp_issues.details import IssueDetails, details_from
 from redmine_mcp_issues.search import PAGE, SearchHits, hits_from, searchable
 
@@ -48,7 +56,8 @@ async def get_issue_details(
     """Read one issue: fields, custom fields, subtasks, relations, files, newest comments."""
     try:
         answer = await redmine.get(f"/issues/{issue_id}.json", include=set(include) or None)
-    except NotFound:
+    except (NotFound, Forbidden):
+        # Redmine tells hidden from missing (403 and 404); a caller need not learn which it was.
         raise NotFound(f"Issue #{issue_id}") from None
     return await details_from(answer["issue"], redmine, max_journals=journals, full_text=full_text)
 
@@ -80,6 +89,6 @@ async def search_issues(
             limit=PAGE,
             offset=(page - 1) * PAGE,
         )
-    except NotFound:
+    except (NotFound, Forbidden):
         raise NotFound(f"Project “{project}”") from None
     return hits_from(answer, page=page)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from redmine_mcp_core import CurrentRedmine, NotFound, Plugin, Quotation, Redmine
+from redmine_mcp_core import CurrentRedmine, Forbidden, NotFound, Plugin, Quotation, Redmine
 
 plugin = Plugin()
 
@@ -25,7 +25,7 @@ async def summarize_ticket(
     """Sum up an issue for somebody who has never seen it: state, decisions, what is open."""
     try:
         answer = await redmine.get(f"/issues/{issue_id}.json", include="journals")
-    except NotFound:
+    except (NotFound, Forbidden):
         raise NotFound(f"Issue #{issue_id}") from None
     issue = {name: answer["issue"][name] for name in _KEPT if answer["issue"].get(name)}
     ticket = Quotation().enclose(json.dumps(issue, ensure_ascii=False, indent=1))

@@ -73,7 +73,21 @@ ACTIVITIES = (Named(8, "Design"), Named(9, "Development"))
 # Every role has them (Redmine::AccessControl.public_permissions); they are the default scopes too.
 PUBLIC_PERMISSIONS = ("view_project", "search_project", "view_members")
 
-VIEW = frozenset({*PUBLIC_PERMISSIONS, "view_issues", "view_time_entries"})
+VIEW = frozenset(
+    {
+        *PUBLIC_PERMISSIONS,
+        "view_issues",
+        "view_time_entries",
+        "view_news",
+        "view_documents",
+        "view_changesets",
+        "view_wiki_pages",
+        "view_messages",
+    }
+)
+MANAGE = frozenset(
+    {"view_private_notes", "view_issue_watchers", "set_issues_private", "set_own_issues_private"}
+)
 _ALL_STATUSES = tuple(status.id for status in STATUSES)
 
 NON_MEMBER = Role(1, "Non member", VIEW)
@@ -81,7 +95,7 @@ ANONYMOUS = Role(2, "Anonymous", VIEW, considers_workflow=False)
 MANAGER = Role(
     3,
     "Manager",
-    VIEW | {"view_private_notes", "view_issue_watchers"},
+    VIEW | MANAGE,
     issues_visibility="all",
     users_visibility="all",
     transitions={old: [new for new in _ALL_STATUSES if new != old] for old in _ALL_STATUSES},

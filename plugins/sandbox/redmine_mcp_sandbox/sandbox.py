@@ -53,18 +53,18 @@ class Sandbox:
         clock: Callable[[], float] = time.time,
     ) -> None:
         seed = load_seed()
-        base_url = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/")
         self.outage = False
         """While true, everything is answered with 503."""
         self.requests: list[SeenRequest] = []
         self._world = World(seed)
         self._doorkeeper = Doorkeeper(seed.oauth_applications, clock)
         self._application = seed.oauth_applications[0]
-        oauth = OAuthRoutes(self._world, self._doorkeeper, base_url)
+        oauth = OAuthRoutes(self._world, self._doorkeeper, self.base_url)
         self.app: ASGIApp = Starlette(
             routes=[
                 *oauth.routes(),
-                *rest_routes(self._world, self._doorkeeper, base_url),
+                *rest_routes(self._world, self._doorkeeper, self.base_url),
             ],
             middleware=[Middleware(_Door, sandbox=self)],
             exception_handlers={404: _not_found, 405: _not_found},

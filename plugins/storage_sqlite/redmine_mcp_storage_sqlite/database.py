@@ -126,9 +126,11 @@ def _claim(db: Database, path: Path) -> None:
 
 def _check(db: Database, path: Path) -> int:
     """Return the schema's version, or refuse a file that is not ours to write."""
+    # In this order: whoever creates the tables sets the id in the same transaction.
+    tables = db.table_names()
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION_ID and db.table_names():
+    if tables and application != APPLICATION_ID:
         raise StoreError(
             f"{path} is the database of another application; name another file in TOKEN_STORE_URL."
         )

@@ -1,7 +1,7 @@
 """Processes for the tests to race and to kill: forked from here, where all is imported already.
 
 Each line on stdin, ``<job> <path> <argument>``, starts one. It prints ``<pid> <word>`` for each
-thing that it was told is done.
+thing that it was told is done, and ``<pid> failed: ...`` if it could not go on.
 """
 
 from __future__ import annotations
@@ -46,8 +46,12 @@ def main() -> None:
     for line in sys.stdin:
         job, path, argument = line.split()
         if os.fork() == 0:
-            asyncio.run(JOBS[job](Path(path), argument))
-            os._exit(0)
+            try:
+                asyncio.run(JOBS[job](Path(path), argument))
+            except BaseException as error:  # noqa: BLE001 - the test that reads this fails
+                say(f"failed: {error!r}")
+            finally:
+                os._exit(0)
 
 
 if __name__ == "__main__":

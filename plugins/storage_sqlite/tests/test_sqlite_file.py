@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import stat
@@ -208,6 +209,37 @@ async def test_a_read_only_directory_is_refused(ordinary_user: Path) -> None:
         await put(ordinary_user / "other.sqlite3")
     with pytest.raises(StoreError, match="cannot be created: Permission denied"):
         await put(ordinary_user / "new" / "other.sqlite3")
+
+
+async def test_a_write_that_waits_holds_up_nobody(tmp_path: Path) -> None:
+    """While another process writes, reads go on; the write follows as soon as it can."""
+    path = tmp_path / "tokens.sqlite3"
+    async with BACKEND.open(f"sqlite://{path}") as store:
+        await store.put("key", {"n": 1})
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        write = asyncio.ensure_future(store.put("key", {"n": 2}))
+        for _ in range(100):
+            assert await store.get("key") == {"n": 1}
+        assert not write.done()
+        other.execute("ROLLBACK")
+        other.close()
+        await write
+
+        assert await store.get("key") == {"n": 2}
+
+
+async def test_a_lock_that_is_never_released_is_unavailable(tmp_path: Path) -> None:
+    """After a while the write gives up and says why."""
+    path = tmp_path / "tokens.sqlite3"
+    async with BACKEND.open(f"sqlite://{path}") as store:
+        store._writer.execute("PRAGMA busy_timeout = 1")  # type: ignore[attr-defined]
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked by another process"):
+            await store.put("key", {})
+        other.close()
+        await store.put("key", {})
 
 
 async def test_a_full_disk_is_unavailable_until_there_is_room(tmp_path: Path) -> None:

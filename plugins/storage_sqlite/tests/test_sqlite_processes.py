@@ -34,11 +34,9 @@ class Workers:
         self.process.stdin.write(f"{job} {path} {argument}\n".encode())
         self.process.stdin.flush()
 
-    def listen(self) -> tuple[int, str]:
+    def listen(self) -> int:
         assert self.process.stdout is not None
-        pid, word = self.process.stdout.readline().decode().split()
-        self.said[int(pid)].append(word)
-        return int(pid), word
+        return self._note(self.process.stdout.readline())
 
     def drain(self) -> None:
         """Hear all that was said by children that have ended, once nobody can add to it."""
@@ -46,9 +44,14 @@ class Workers:
         assert self.process.stdout is not None
         self.process.stdin.close()
         for line in self.process.stdout:
-            pid, word = line.decode().split()
-            self.said[int(pid)].append(word)
+            self._note(line)
         self.process.wait(10)
+
+    def _note(self, line: bytes) -> int:
+        pid, word = line.decode().strip().split(maxsplit=1)
+        assert not word.startswith("failed"), word
+        self.said[int(pid)].append(word)
+        return int(pid)
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, workers: Wo
         workers.start("write", path, f"writer{number}")
     killed: set[int] = set()
     while len(killed) < ROUNDS:
-        pid, _ = workers.listen()
+        pid = workers.listen()
         # Each one at another point of its work, in the order in which they get there.
         if pid not in killed and len(workers.said[pid]) > 3 * len(killed):
             os.kill(pid, signal.SIGKILL)

@@ -86,6 +86,13 @@ def not_found() -> NoReturn:
     raise HaltError(Response(status_code=404, headers=EMPTY_TYPE))
 
 
+def invalid(complaints: list[str]) -> NoReturn:
+    headers = {"Cache-Control": "no-cache"}
+    raise HaltError(
+        JSONResponse({"errors": complaints}, 422, headers, "application/json; charset=utf-8")
+    )
+
+
 def answer(body: Any) -> Response:
     headers = {"Cache-Control": "max-age=0, private, must-revalidate"}
     return JSONResponse(body, headers=headers, media_type="application/json; charset=utf-8")

@@ -1,166 +1,100 @@
-"""The filters and the order of a list of issues: what MCP tools use of Redmine's IssueQuery.
+"""The filters of a list of issues: what MCP tools use of Redmine's IssueQuery.
 
-A value carries its operator in front: ``status_id=!5``, ``subject=~login mail``,
-``updated_on=>=2026-02-01``, ``due_date=><2026-02-01|2026-03-01``; several values are joined by
-``|``. Unknown filters are ignored, as in Redmine.
+Unknown filters are ignored, as in Redmine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from redmine_mcp_sandbox.permissions import Viewer
-from redmine_mcp_sandbox.seed import Issue
+from redmine_mcp_sandbox.rest.call import Call, invalid
+from redmine_mcp_sandbox.rest.operators import DATE, ID, LIST, NUMBER, STATUS, TEXT, Kind
+from redmine_mcp_sandbox.seed import CustomField, Issue
 from redmine_mcp_sandbox.world import World
 
-Test = Callable[[Any, list[str]], bool]
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    label: str
+    """The field's name in error messages."""
+    value_of: Callable[[World, Issue], Any]
+    kind: Kind
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _is_one_of(value: Any, wanted: list[str]) -> bool:
-    return _text(value) in wanted
-
-
-def _contains(value: Any, wanted: list[str]) -> bool:
-    text = _text(value).lower()
-    return all(word in text for word in " ".join(wanted).lower().split())
-
-
-ANY: dict[str, Test] = {
-    "!*": lambda value, _: value in (None, "", []),
-    "*": lambda value, _: value not in (None, "", []),
+# In the order in which Redmine complains about them.
+FILTERS = {
+    "status_id": Filter("Status", lambda w, i: w.statuses[i.status_id], STATUS),
+    "tracker_id": Filter("Tracker", lambda _, i: i.tracker_id, LIST),
+    "priority_id": Filter("Priority", lambda _, i: i.priority_id, LIST),
+    "author_id": Filter("Author", lambda _, i: i.author_id, LIST),
+    "assigned_to_id": Filter("Assignee", lambda _, i: i.assigned_to_id, LIST),
+    "fixed_version_id": Filter("Target version", lambda _, i: i.fixed_version_id, LIST),
+    "category_id": Filter("Category", lambda _, i: i.category_id, LIST),
+    "subject": Filter("Subject", lambda _, i: i.subject, TEXT),
+    "description": Filter("Description", lambda _, i: i.description, TEXT),
+    "created_on": Filter("Created", lambda _, i: i.created_on, DATE),
+    "updated_on": Filter("Updated", lambda _, i: i.updated_on, DATE),
+    "closed_on": Filter("Closed", lambda _, i: i.closed_on, DATE),
+    "start_date": Filter("Start date", lambda _, i: i.start_date, DATE),
+    "due_date": Filter("Due date", lambda _, i: i.due_date, DATE),
+    "estimated_hours": Filter("Estimated time", lambda _, i: i.estimated_hours, NUMBER),
+    "done_ratio": Filter("% Done", lambda _, i: i.done_ratio, NUMBER),
+    "is_private": Filter("Private", lambda _, i: int(i.is_private), LIST),
+    "parent_id": Filter("Parent task", lambda _, i: i.parent_id, ID),
+    "issue_id": Filter("Issue", lambda _, i: i.id, ID),
 }
-LIST: dict[str, Test] = ANY | {
-    "!": lambda value, wanted: not _is_one_of(value, wanted),
-    "=": _is_one_of,
-}
-TEXT: dict[str, Test] = ANY | {
-    "!~": lambda value, wanted: not _contains(value, wanted),
-    "*~": lambda value, wanted: any(_contains(value, [w]) for w in " ".join(wanted).split()),
-    "~": _contains,
-    "^": lambda value, wanted: _text(value).lower().startswith(wanted[0].lower()),
-    "$": lambda value, wanted: _text(value).lower().endswith(wanted[0].lower()),
-    "=": _is_one_of,
-}
-NUMBER: dict[str, Test] = ANY | {
-    "><": lambda v, wanted: v is not None and float(wanted[0]) <= v <= float(wanted[1]),
-    ">=": lambda v, wanted: v is not None and v >= float(wanted[0]),
-    "<=": lambda v, wanted: v is not None and v <= float(wanted[0]),
-    "=": lambda v, wanted: v is not None and v in map(float, wanted),
-}
-# Both sides as text: an ISO date sorts like a date, and a day is the start of its times.
-DATE: dict[str, Test] = ANY | {
-    "><": lambda v, wanted: v is not None and wanted[0] <= v[: len(wanted[0])] <= wanted[1],
-    ">=": lambda v, wanted: v is not None and v[: len(wanted[0])] >= wanted[0],
-    "<=": lambda v, wanted: v is not None and v[: len(wanted[0])] <= wanted[0],
-    "=": lambda v, wanted: v is not None and v[: len(wanted[0])] == wanted[0],
-}
-
-FIELDS: Mapping[str, tuple[Callable[[Issue], Any], Mapping[str, Test]]] = {
-    "tracker_id": (lambda i: i.tracker_id, LIST),
-    "priority_id": (lambda i: i.priority_id, LIST),
-    "author_id": (lambda i: i.author_id, LIST),
-    "assigned_to_id": (lambda i: i.assigned_to_id, LIST),
-    "category_id": (lambda i: i.category_id, LIST),
-    "fixed_version_id": (lambda i: i.fixed_version_id, LIST),
-    "parent_id": (lambda i: i.parent_id, LIST),
-    "is_private": (lambda i: int(i.is_private), LIST),
-    "subject": (lambda i: i.subject, TEXT),
-    "description": (lambda i: i.description, TEXT),
-    "done_ratio": (lambda i: i.done_ratio, NUMBER),
-    "estimated_hours": (lambda i: i.estimated_hours, NUMBER),
-    "created_on": (lambda i: i.created_on, DATE),
-    "updated_on": (lambda i: i.updated_on, DATE),
-    "closed_on": (lambda i: i.closed_on, DATE),
-    "start_date": (lambda i: i.start_date, DATE),
-    "due_date": (lambda i: i.due_date, DATE),
-}
-USER_FIELDS = ("author_id", "assigned_to_id")
+KIND_OF_FORMAT = {"int": NUMBER, "float": NUMBER, "date": DATE, "string": TEXT, "text": TEXT}
+ABOUT_USERS = ("author_id", "assigned_to_id")
 
 
-def matching(viewer: Viewer, query: Mapping[str, str], issues: Iterable[Issue]) -> list[Issue]:
-    """The issues that pass every filter of a query; open ones, unless a status is asked for."""
-    world = viewer.world
-    found = [issue for issue in issues if _status(world, query.get("status_id", "open"), issue)]
-    if query.get("issue_id"):
-        ids = {int(part) for part in query["issue_id"].replace("|", ",").split(",") if part}
-        found = [issue for issue in found if issue.id in ids]
-    for name, (value_of, operators) in FIELDS.items():
-        if name in query:
-            test, wanted = _parse(query[name], operators)
-            if name in USER_FIELDS:
-                wanted = [_me(viewer) if value == "me" else value for value in wanted]
-            found = [issue for issue in found if test(value_of(issue), wanted)]
-    for name in query:
-        if name.startswith("cf_"):
-            test, wanted = _parse(query[name], LIST)
-            found = [i for i in found if _any_value(i.custom_values.get(name[3:]), test, wanted)]
+def matching(call: Call, issues: Iterable[Issue], *, in_project: bool) -> list[Issue]:
+    """The issues that pass every filter of the call; open ones, unless a status is asked for.
+
+    Raises:
+        HaltError: 422, a filter's value is missing or malformed.
+    """
+    expressions = {"status_id": "o"} | dict(call.query)
+    found, complaints = list(issues), []
+    for name, one in _available(call, in_project=in_project):
+        if name not in expressions:
+            continue
+        operator, values = one.kind.parse(expressions[name])
+        complaint = one.kind.complaint(operator, values)
+        if complaint:
+            complaints.append(f"{one.label} {complaint}")
+            continue
+        if name in ABOUT_USERS:
+            values = [_me(call) if value == "me" else value for value in values]
+        test = one.kind.tests[operator]
+        found = [issue for issue in found if test(one.value_of(call.world, issue), values)]
+    if complaints:
+        invalid(complaints)
     return found
 
 
-def ordered(world: World, sort: str, issues: Iterable[Issue]) -> list[Issue]:
-    """Sort by ``sort=priority:desc,updated_on``; the newest first by default and among equals."""
-    columns: dict[str, Callable[[Issue], Any]] = {
-        "id": lambda i: i.id,
-        "project": lambda i: world.projects[i.project_id].name,
-        "tracker": lambda i: i.tracker_id,
-        "status": lambda i: i.status_id,
-        "priority": lambda i: i.priority_id,
-        "subject": lambda i: i.subject,
-        "author": lambda i: world.users[i.author_id].name,
-        "assigned_to": lambda i: i.assigned_to_id and world.principal(i.assigned_to_id).name,
-        "updated_on": lambda i: i.updated_on,
-        "created_on": lambda i: i.created_on,
-        "closed_on": lambda i: i.closed_on,
-        "start_date": lambda i: i.start_date,
-        "due_date": lambda i: i.due_date,
-        "estimated_hours": lambda i: i.estimated_hours,
-        "done_ratio": lambda i: i.done_ratio,
-        "category": lambda i: i.category_id and world.categories[i.category_id].name,
-        "fixed_version": lambda i: i.fixed_version_id and world.versions[i.fixed_version_id].name,
-    }
-    found = sorted(issues, key=lambda issue: issue.id, reverse=True)
-    for part in reversed(sort.split(",")):
-        name, _, direction = part.strip().partition(":")
-        if name in columns:
-            found.sort(key=_nulls_first(columns[name]), reverse=direction == "desc")
-    return found
+def _available(call: Call, *, in_project: bool) -> Iterator[tuple[str, Filter]]:
+    """The filters that Redmine offers: categories belong to a project, privacy to a permission."""
+    sets_privacy = any(
+        call.viewer.allowed_anywhere(permission)
+        for permission in ("set_issues_private", "set_own_issues_private")
+    )
+    for name, one in FILTERS.items():
+        if (name != "category_id" or in_project) and (name != "is_private" or sets_privacy):
+            yield name, one
+    for field in call.world.seed.issue_custom_fields:
+        kind = KIND_OF_FORMAT.get(field.field_format, LIST)
+        yield f"cf_{field.id}", Filter(field.name, _custom_value(field, kind), kind)
 
 
-def _nulls_first(value_of: Callable[[Issue], Any]) -> Callable[[Issue], tuple[bool, Any]]:
-    def key(issue: Issue) -> tuple[bool, Any]:
-        value = value_of(issue)
-        return value is not None, value if value is not None else 0
+def _custom_value(field: CustomField, kind: Kind) -> Callable[[World, Issue], Any]:
+    def value_of(_: World, issue: Issue) -> Any:
+        value = issue.custom_values.get(str(field.id))
+        return float(value) if kind is NUMBER and isinstance(value, str) and value else value
 
-    return key
-
-
-def _parse(expression: str, operators: Mapping[str, Test]) -> tuple[Test, list[str]]:
-    # Longer operators first: "!*" is not "!" with the value "*".
-    for operator in sorted(operators, key=len, reverse=True):
-        if operator != "=" and expression.startswith(operator):
-            return operators[operator], expression.removeprefix(operator).split("|")
-    return operators["="], expression.removeprefix("=").split("|")
+    return value_of
 
 
-def _any_value(value: str | list[str] | None, test: Test, wanted: list[str]) -> bool:
-    values = value if isinstance(value, list) else [value]
-    return any(test(one, wanted) for one in values)
-
-
-def _status(world: World, wanted: str, issue: Issue) -> bool:
-    # "open" and "closed" are read by their first letter, which is the operator.
-    if wanted.startswith("*"):
-        return True
-    if wanted.startswith(("o", "c")):
-        return world.is_closed(issue) == wanted.startswith("c")
-    test, values = _parse(wanted, LIST)
-    return test(issue.status_id, values)
-
-
-def _me(viewer: Viewer) -> str:
-    return str(viewer.user.id) if viewer.user else "0"
+def _me(call: Call) -> str:
+    return str(call.viewer.user.id) if call.viewer.user else "0"

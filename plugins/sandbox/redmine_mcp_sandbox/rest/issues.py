@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from redmine_mcp_sandbox.rest.call import Call, deny, not_found, to_i
-from redmine_mcp_sandbox.rest.filters import matching, ordered
+from redmine_mcp_sandbox.rest.filters import matching
 from redmine_mcp_sandbox.rest.issue_json import listed_issue, shown_issue
+from redmine_mcp_sandbox.rest.order import ordered
 from redmine_mcp_sandbox.seed import Project
 
 
@@ -17,7 +18,7 @@ def index(call: Call) -> dict[str, Any]:
     if project is not None:
         wanted = {project.id, *_subprojects(call, project)}
         visible = filter(lambda issue: issue.project_id in wanted, visible)
-    found = matching(call.viewer, call.query, visible)
+    found = matching(call, visible, in_project=project is not None)
     found = ordered(call.world, call.query.get("sort", ""), found)
     shown = [listed_issue(call, issue) for issue in call.cut(found)]
     return call.paged("issues", shown, len(found))

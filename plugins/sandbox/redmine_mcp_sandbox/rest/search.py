@@ -12,9 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from redmine_mcp_sandbox.rest.call import Call
+from redmine_mcp_sandbox.rest.operators import lower
 from redmine_mcp_sandbox.seed import Issue, Project
 
 MAX_TOKENS = 5
+KINDS = (
+    "issues",
+    "news",
+    "documents",
+    "changesets",
+    "wiki_pages",
+    "messages",
+    "projects",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Question:
 
     def matches(self, *texts: str | None) -> bool:
         """Whether the texts, taken together, hold the words."""
-        lowered = [(text or "").lower() for text in texts]
+        lowered = [lower(text or "") for text in texts]
         hits = (any(token in text for text in lowered) for token in self.tokens)
         return all(hits) if self.all_words else any(hits)
 
@@ -59,7 +69,7 @@ def _question(call: Call) -> Question:
     words = re.findall(r'"[^"]+"|\S+', call.query.get("q", "").strip())
     tokens = dict.fromkeys(word.strip('"').strip() for word in words)
     return Question(
-        tokens=[token.lower() for token in tokens if len(token) > 1][:MAX_TOKENS],
+        tokens=[lower(token) for token in tokens if len(token) > 1][:MAX_TOKENS],
         all_words=flag("all_words", default=True),
         titles_only=flag("titles_only"),
         open_issues=flag("open_issues"),
@@ -70,7 +80,7 @@ def _question(call: Call) -> Question:
 def _scope(call: Call, project: Project | None) -> tuple[set[int], list[str]]:
     """The projects to look into, and the kinds of records to look for."""
     everything = set(call.world.projects)
-    kinds = ["issues", "projects"]
+    kinds = list(KINDS)
     match call.query.get("scope"):
         case "all":
             return everything, kinds
@@ -83,7 +93,8 @@ def _scope(call: Call, project: Project | None) -> tuple[set[int], list[str]]:
             return {project.id, *(p.id for p in below)} if project else everything, kinds
     if project is None:
         return everything, kinds
-    return {project.id}, ["issues"] if call.viewer.allowed("view_issues", project) else []
+    inside = (kind for kind in KINDS if kind != "projects")
+    return {project.id}, [kind for kind in inside if call.viewer.allowed(f"view_{kind}", project)]
 
 
 def _issues(call: Call, question: Question, scope: set[int]) -> Iterable[dict[str, Any]]:

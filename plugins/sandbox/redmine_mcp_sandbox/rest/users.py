@@ -29,14 +29,15 @@ def account(call: Call) -> dict[str, Any]:
 
 def current(call: Call) -> dict[str, Any]:
     call.require_login()
-    return {"user": _user(call, _current(call.viewer))}
+    # Here the flag is what the token's scopes leave of it; by id it is the stored one.
+    return {"user": _user(call, _current(call.viewer), admin_flag=call.viewer.admin)}
 
 
 def show(call: Call) -> dict[str, Any]:
     user = call.world.users.get(to_i(call.path["id"]))
     if user is None or not call.viewer.finds_user(user):
         not_found()
-    return {"user": _user(call, user)}
+    return {"user": _user(call, user, admin_flag=user.admin)}
 
 
 def _current(viewer: Viewer) -> User:
@@ -44,14 +45,14 @@ def _current(viewer: Viewer) -> User:
     return viewer.user
 
 
-def _user(call: Call, user: User) -> dict[str, Any]:
+def _user(call: Call, user: User, *, admin_flag: bool) -> dict[str, Any]:
     """A user as ``users/show.api.rsb`` shows it; administrators see more."""
     admin = call.viewer.admin
     self_or_admin = admin or user == call.viewer.user
     shown = {
         "id": (True, user.id),
         "login": (True, user.login),
-        "admin": (self_or_admin, user.admin),
+        "admin": (self_or_admin, admin_flag),
         "firstname": (True, user.firstname),
         "lastname": (True, user.lastname),
         "mail": (admin, user.mail),

@@ -1,0 +1,51 @@
+"""The order of a list of issues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from redmine_mcp_sandbox.seed import Issue
+from redmine_mcp_sandbox.world import World
+
+COLUMNS: dict[str, Callable[[World, Issue], Any]] = {
+    "id": lambda _, i: i.id,
+    "project": lambda w, i: w.projects[i.project_id].name,
+    "tracker": lambda _, i: i.tracker_id,
+    "status": lambda _, i: i.status_id,
+    "priority": lambda _, i: i.priority_id,
+    "subject": lambda _, i: i.subject,
+    "author": lambda w, i: w.users[i.author_id].name,
+    "assigned_to": lambda w, i: i.assigned_to_id and w.principal(i.assigned_to_id).name,
+    "category": lambda w, i: i.category_id and w.categories[i.category_id].name,
+    "fixed_version": lambda w, i: i.fixed_version_id and w.versions[i.fixed_version_id].name,
+    "created_on": lambda _, i: i.created_on,
+    "updated_on": lambda _, i: i.updated_on,
+    "closed_on": lambda _, i: i.closed_on,
+    "start_date": lambda _, i: i.start_date,
+    "due_date": lambda _, i: i.due_date,
+    "estimated_hours": lambda _, i: i.estimated_hours,
+    "done_ratio": lambda _, i: i.done_ratio,
+}
+
+
+def ordered(world: World, sort: str, issues: Iterable[Issue]) -> list[Issue]:
+    """Sort by ``priority:desc,updated_on``; by default, and among equals, the highest id first."""
+    found = sorted(issues, key=lambda issue: issue.id, reverse=True)
+    for part in reversed(sort.split(",")):
+        name, _, direction = part.strip().partition(":")
+        if name in COLUMNS:
+            found.sort(key=_key(world, COLUMNS[name]), reverse=direction == "desc")
+    return found
+
+
+def _key(
+    world: World, column: Callable[[World, Issue], Any]
+) -> Callable[[Issue], tuple[bool, Any]]:
+    """SQLite's order: nothing comes before something."""
+
+    def key(issue: Issue) -> tuple[bool, Any]:
+        value = column(world, issue)
+        return value is not None, 0 if value is None else value
+
+    return key

@@ -1,0 +1,72 @@
+"""Call a plugin as an MCP client would, in one process and without a network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import EntryPoint
+from typing import cast
+
+import httpx
+from fastmcp import Client
+from fastmcp.client.client import ConnectMode
+from fastmcp.client.transports import FastMCPTransport
+
+from redmine_mcp_core.auth.caller import Caller
+from redmine_mcp_core.builtins import builtin_plugins
+from redmine_mcp_core.current import Identity
+from redmine_mcp_core.index import ComponentIndex
+from redmine_mcp_core.observability.metrics import Metrics
+from redmine_mcp_core.plugins import Plugins
+from redmine_mcp_core.redmine import Credential, Gateway, Redmine
+from redmine_mcp_core.server import build_mcp
+
+BASE_URL = "http://redmine.test"
+"""Where a Redmine behind a transport is said to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A plugin as an entry point announces it; ``load`` may also be made to fail."""
+
+    name: str
+    load: Callable[[], object]
+    dist: None = None
+
+
+@asynccontextmanager
+async def client_for(
+    *plugins: object,
+    redmine: httpx.AsyncBaseTransport | str,
+    token: str,
+    login: str = "alice",
+    scopes: Collection[str] | None = None,
+    mode: ConnectMode = "auto",
+) -> AsyncIterator[Client[FastMCPTransport]]:
+    """An MCP client of a server with these plugins, signed in already.
+
+    ``redmine`` is a base URL or a transport, such as ``httpx.ASGITransport(Sandbox().app)``;
+    ``token`` is the OAuth token it is asked with. ``scopes`` are what the host believes the
+    sign-in was granted: by default, all that the plugins ask for.
+    Raises ``AssertionError`` with the reason if a plugin cannot be loaded.
+    """
+    announced = [Announced(f"plugin{i}", partial(_the, plugin)) for i, plugin in enumerate(plugins)]
+    found = Plugins.discover(
+        builtin=builtin_plugins(Metrics()), installed=cast("list[EntryPoint]", announced)
+    )
+    if found.problems:
+        raise AssertionError("; ".join(found.problems.values()))
+    index = ComponentIndex(found.components)
+    granted = frozenset(index.scopes if scopes is None else scopes)
+    url, transport = (redmine, None) if isinstance(redmine, str) else (BASE_URL, redmine)
+    async with Gateway(url, transport=transport, backoff=0.001) as gateway:
+        caller = Caller(user_id=1, login=login, name=login, scopes=granted, client_id="test")
+        identity = Identity(caller, Redmine(gateway, Credential.bearer(token)))
+        async with Client(build_mcp(found, index, lambda: identity), mode=mode) as client:
+            yield client
+
+
+def _the(plugin: object) -> object:
+    return plugin

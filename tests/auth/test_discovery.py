@@ -1,0 +1,78 @@
+"""A client finds out by itself where to sign in and what to ask for."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from tests.support.servers import Running, Target, running_server
+
+DECLARED = {
+    "search_project",
+    "view_changesets",
+    "view_issue_watchers",
+    "view_issues",
+    "view_private_notes",
+    "view_time_entries",
+}
+
+
+async def test_the_401_names_the_scopes_and_where_to_look(server: Running) -> None:
+    """A client that was told nothing learns from the challenge what to ask for (RFC 9728, 5.1)."""
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(f"{server.url}/mcp")
+
+    challenge = answer.headers["www-authenticate"]
+    assert answer.status_code == 401
+    assert set(re.search(r'scope="([^"]+)"', challenge)[1].split()) == DECLARED  # type: ignore[index]
+    metadata = f"{server.url}/.well-known/oauth-protected-resource/mcp"
+    assert f'resource_metadata="{metadata}"' in challenge
+
+
+async def test_resource_metadata_leads_to_the_authorization_server(server: Running) -> None:
+    """RFC 9728 metadata stands below the resource's path, and at the root for older clients."""
+    root = f"{server.url}/.well-known/oauth-protected-resource"
+    async with httpx.AsyncClient() as http:
+        metadata = (await http.get(f"{root}/mcp")).json()
+        at_root = (await http.get(root)).json()
+
+    assert f"{server.url}/mcp" == metadata["resource"]
+    assert [f"{server.url}/"] == metadata["authorization_servers"]
+    assert set(metadata["scopes_supported"]) == DECLARED
+    assert metadata == at_root
+
+
+async def test_authorization_server_metadata(server: Running) -> None:
+    """RFC 8414 metadata offers what a public client with PKCE needs, and nothing that fails."""
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"{server.url}/.well-known/oauth-authorization-server")
+
+    metadata = answer.json()
+    assert f"{server.url}/authorize" == metadata["authorization_endpoint"]
+    assert f"{server.url}/token" == metadata["token_endpoint"]
+    assert f"{server.url}/register" == metadata["registration_endpoint"]
+    assert metadata["code_challenge_methods_supported"] == ["S256"]
+    assert metadata["client_id_metadata_document_supported"]
+    assert set(metadata["scopes_supported"]) == DECLARED
+    assert "revocation_endpoint" not in metadata
+
+
+async def test_redmine_scopes_narrows_what_is_offered(sandbox: Target) -> None:
+    """REDMINE_SCOPES keeps a sign-in within what the administrator ticked in Redmine."""
+    ticked = ["view_project", "view_issues", "search_project"]
+    async with running_server(sandbox, redmine_scopes=ticked) as server:
+        async with httpx.AsyncClient() as http:
+            challenge = (await http.post(f"{server.url}/mcp")).headers["www-authenticate"]
+
+        assert 'scope="search_project view_issues"' in challenge
+
+
+async def test_a_foreign_host_or_origin_is_turned_away(server: Running) -> None:
+    """A page of another site cannot reach the server through a rebound name."""
+    async with httpx.AsyncClient() as http:
+        rebound = await http.post(f"{server.url}/mcp", headers={"Host": "evil.example"})
+        foreign = await http.post(f"{server.url}/mcp", headers={"Origin": "https://evil.example"})
+
+    assert rebound.status_code == 421
+    assert foreign.status_code == 403

@@ -1,0 +1,1 @@
+"""The server from the outside: real browsers, real clients, real processes."""
