@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from redmine_mcp_core.components import API_VERSION, hookimpl
 from redmine_mcp_core.events import Event, Refusal, ToolCall
+from redmine_mcp_core.observability.health import HealthReport
 from redmine_mcp_core.observability.metrics import Metrics
-from redmine_mcp_core.redmine import MissingScope
-from redmine_mcp_core.storage import TokenStoreBackend, memory_backend
+from redmine_mcp_core.redmine import Gateway, MissingScope, NotFound, RedmineError, Unauthorized
+from redmine_mcp_core.storage import StoreError, TokenStore, TokenStoreBackend, memory_backend
+
+PROBE_SECONDS = 3.0
+"""How long Redmine may take to show that it is there."""
 
 
 class MemoryStore:
@@ -47,6 +51,53 @@ class EventCounter:
     @hookimpl
     def on_event(self, event: Event) -> None:
         self._metrics.count(event)
+
+
+class TokenStoreHealth:
+    """Whether the token store can be read and written."""
+
+    api_version = API_VERSION
+
+    def __init__(self, store: TokenStore) -> None:
+        self._store = store
+
+    @hookimpl
+    async def check_health(self) -> HealthReport:
+        try:
+            await self._store.ping()
+        except StoreError as error:
+            return HealthReport("token_store", healthy=False, message=str(error))
+        return HealthReport("token_store", healthy=True)
+
+
+class RedmineHealth:
+    """Whether Redmine and its OAuth answer, asked without a token: 401 is the right answer."""
+
+    api_version = API_VERSION
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    @hookimpl
+    async def check_health(self) -> HealthReport:
+        message = ""
+        try:
+            await self._gateway.request("GET", "/oauth/token/info", deadline=PROBE_SECONDS)
+        except Unauthorized:
+            pass
+        except NotFound:
+            message = "Redmine answers, but without OAuth: it must be 6.1 or newer."
+        except RedmineError as error:
+            message = str(error)
+        return HealthReport("redmine", healthy=not message, message=message)
+
+
+def health_plugins(store: TokenStore, gateway: Gateway) -> list[tuple[str, object]]:
+    """The host's own plugins that need what is open by now, by name."""
+    return [
+        ("token_store_health", TokenStoreHealth(store)),
+        ("redmine_health", RedmineHealth(gateway)),
+    ]
 
 
 def builtin_plugins(metrics: Metrics) -> list[tuple[str, object]]:

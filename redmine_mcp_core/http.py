@@ -13,14 +13,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from redmine_mcp_core.observability.health import HealthReport
-from redmine_mcp_core.redmine import NotFound, RedmineError, Unauthorized
 from redmine_mcp_core.server import Host
-from redmine_mcp_core.storage import StoreError
 
 READY_SECONDS = 2.0
 """How long an answer of /ready is kept, so that asking it often costs Redmine nothing."""
-PROBE_SECONDS = 3.0
-"""How long Redmine may take to show that it is there."""
 
 
 def create_app(host: Host) -> Starlette:
@@ -62,8 +58,7 @@ def _ready(host: Host) -> Callable[[Request], Awaitable[Response]]:
     async def ready(_request: Request) -> Response:
         nonlocal kept
         if time.monotonic() - kept[0] > READY_SECONDS:
-            reports = [await _store_health(host), await _redmine_health(host)]
-            kept = (time.monotonic(), [*reports, *await host.plugins.check_health()])
+            kept = (time.monotonic(), await host.plugins.check_health())
         healthy = all(report.healthy for report in kept[1])
         return JSONResponse(
             {
@@ -77,25 +72,3 @@ def _ready(host: Host) -> Callable[[Request], Awaitable[Response]]:
         )
 
     return ready
-
-
-async def _store_health(host: Host) -> HealthReport:
-    try:
-        await host.store.ping()
-    except StoreError as error:
-        return HealthReport("token_store", healthy=False, message=str(error))
-    return HealthReport("token_store", healthy=True)
-
-
-async def _redmine_health(host: Host) -> HealthReport:
-    """Whether Redmine and its OAuth answer, asked without a token: 401 is the right answer."""
-    try:
-        await host.gateway.request("GET", "/oauth/token/info", deadline=PROBE_SECONDS)
-    except Unauthorized:
-        return HealthReport("redmine", healthy=True)
-    except NotFound:
-        message = "Redmine answers, but without OAuth: it must be 6.1 or newer."
-        return HealthReport("redmine", healthy=False, message=message)
-    except RedmineError as error:
-        return HealthReport("redmine", healthy=False, message=str(error))
-    return HealthReport("redmine", healthy=True)

@@ -85,8 +85,7 @@ class Plugins:
     ) -> Plugins:
         """Load the host's own plugins, then the installed ones in the order of their names."""
         plugins = cls()
-        for name, plugin in builtin:
-            plugins._register(PluginReport(name=name), partial(_itself, plugin))
+        plugins.add(builtin)
         found = entry_points(group=GROUP) if installed is None else installed
         for entry in sorted(found, key=lambda entry: (entry.name, _distribution(entry)[0])):
             distribution, version = _distribution(entry)
@@ -94,6 +93,11 @@ class Plugins:
             plugins._register(report, entry.load)
             plugins.reports.append(report)
         return plugins
+
+    def add(self, own: Iterable[tuple[str, object]]) -> None:
+        """Load plugins of the host's own, by name; they show in no report."""
+        for name, plugin in own:
+            self._register(PluginReport(name), partial(_itself, plugin))
 
     def _register(self, report: PluginReport, load: Callable[[], object]) -> None:
         try:

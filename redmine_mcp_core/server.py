@@ -14,7 +14,7 @@ from fastmcp.server.dependencies import get_access_token
 
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
-from redmine_mcp_core.builtins import builtin_plugins
+from redmine_mcp_core.builtins import builtin_plugins, health_plugins
 from redmine_mcp_core.calls import CallMiddleware, Identify
 from redmine_mcp_core.current import Identity
 from redmine_mcp_core.index import ComponentIndex
@@ -133,6 +133,7 @@ def _assemble(
         [key.encryption for key in rotated] or [keys.encryption],
         name_key=keys.names,
     )
+    plugins.add(health_plugins(store, gateway))
     index = ComponentIndex(plugins.components)
     auth = RedmineOAuthProxy(
         settings,

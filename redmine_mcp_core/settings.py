@@ -172,7 +172,10 @@ class Settings(BaseSettings):
     @classmethod
     def _some_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is None and info.data.get("redmine_client_secret", "") is None:
-            raise ValueError("is required where there is no REDMINE_CLIENT_SECRET")
+            raise ValueError(
+                "or REDMINE_CLIENT_SECRET must be set: the secret that Redmine showed for the "
+                "application, or, if that is not confidential, a secret of your own"
+            )
         return value
 
     @field_validator("mcp_encryption_keys")
@@ -236,5 +239,5 @@ def _sentence(problem: Any) -> str:
     if problem["type"] == "missing":
         description = Settings.model_fields[name.lower()].description or ""
         return f"{name} is not set. {description}"
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "must")
     return f"{name} {message}.".strip()

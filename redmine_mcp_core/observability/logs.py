@@ -111,3 +111,5 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
         # One line per request of each library says nothing that ours do not; addresses carry
         # authorization codes.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # Its debug lines quote authorization codes and transaction ids.
+    logging.getLogger("fastmcp.server.auth").setLevel(max(logging.INFO, root.level))

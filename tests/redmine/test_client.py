@@ -74,7 +74,7 @@ async def test_a_refused_token_is_reported_at_once(sandbox: Sandbox, gateway: Ga
     with pytest.raises(Unauthorized):
         await redmine.get("/issues/1.json")
 
-    assert ["refused"] == refusals
+    assert refusals == ["refused"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def test_other_refusals_are_not_the_tokens_fault(
     with pytest.raises(error):
         await redmine.get(path)
 
-    assert [] == refusals
+    assert refusals == []
 
 
 async def test_the_account_has_no_api_key(sandbox: Sandbox, gateway: Gateway) -> None:
@@ -106,7 +106,7 @@ async def test_the_account_has_no_api_key(sandbox: Sandbox, gateway: Gateway) ->
     account = await Redmine(gateway, credential).account()
 
     assert sandbox.api_key("alice") == raw["user"]["api_key"]
-    assert "alice" == account["login"]
+    assert account["login"] == "alice"
     assert "api_key" not in account
 
 
@@ -114,7 +114,7 @@ async def test_a_client_shows_no_credential(sandbox: Sandbox, gateway: Gateway) 
     """Its repr names the Redmine and nothing else."""
     secret = token(sandbox)
 
-    assert "Redmine('http://redmine.test')" == repr(Redmine(gateway, Credential.bearer(secret)))
+    assert repr(Redmine(gateway, Credential.bearer(secret))) == "Redmine('http://redmine.test')"
 
 
 async def test_reference_data_is_asked_once_for_everybody(
@@ -128,16 +128,16 @@ async def test_reference_data_is_asked_once_for_everybody(
 
     assert {1: "New", 2: "In Progress"}.items() <= names.items()
     assert names == await bob.names("issue_statuses")
-    assert 1 == sandbox.hits("/issue_statuses.json")
+    assert sandbox.hits("/issue_statuses.json") == 1
 
 
 async def test_each_kind_of_reference_data(sandbox: Sandbox, gateway: Gateway) -> None:
     """Trackers, priorities and activities have their own lists."""
     redmine = Redmine(gateway, Credential.bearer(token(sandbox)))
 
-    assert "Bug" == (await redmine.names("trackers"))[1]
-    assert "Urgent" == (await redmine.names("issue_priorities"))[4]
-    assert "Development" == (await redmine.names("time_entry_activities"))[9]
+    assert (await redmine.names("trackers"))[1] == "Bug"
+    assert (await redmine.names("issue_priorities"))[4] == "Urgent"
+    assert (await redmine.names("time_entry_activities"))[9] == "Development"
 
 
 async def test_a_failure_is_not_kept_as_reference_data(sandbox: Sandbox, gateway: Gateway) -> None:
@@ -148,7 +148,7 @@ async def test_a_failure_is_not_kept_as_reference_data(sandbox: Sandbox, gateway
         await redmine.names("trackers")
     sandbox.outage = False
 
-    assert "Bug" == (await redmine.names("trackers"))[1]
+    assert (await redmine.names("trackers"))[1] == "Bug"
 
 
 @pytest.mark.parametrize("verb", ["post", "put"])
@@ -162,9 +162,9 @@ async def test_writes_send_their_body(verb: str) -> None:
 
     async with Gateway(URL, transport=httpx.MockTransport(answer)) as gateway:
         redmine = Redmine(gateway, Credential.bearer("token"))
-        assert {} == await getattr(redmine, verb)("/issues/1.json", {"issue": {"notes": "Hi"}})
-        assert {} == await redmine.delete("/issues/1.json", todo="destroy")
+        assert await getattr(redmine, verb)("/issues/1.json", {"issue": {"notes": "Hi"}}) == {}
+        assert await redmine.delete("/issues/1.json", todo="destroy") == {}
 
     assert [verb.upper(), "DELETE"] == [request.method for request in seen]
-    assert b'{"issue":{"notes":"Hi"}}' == seen[0].content
-    assert "todo=destroy" == seen[1].url.query.decode()
+    assert seen[0].content == b'{"issue":{"notes":"Hi"}}'
+    assert seen[1].url.query.decode() == "todo=destroy"

@@ -19,11 +19,11 @@ def test_the_tree_is_drawn_whole() -> None:
     """The drawing in the module's docstring leaves out no error."""
     drawing = inspect.getdoc(errors) or ""
 
-    assert [] == [
+    assert [
         cls.__name__
         for cls in CLASSES
         if f"{cls.__name__} " not in f"{drawing} \n" and f"{cls.__name__}\n" not in drawing
-    ]
+    ] == []
 
 
 def test_codes_are_unique() -> None:

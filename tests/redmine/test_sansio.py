@@ -54,7 +54,7 @@ def test_each_status_is_its_error(status: int, error: type[RedmineError]) -> Non
 @pytest.mark.parametrize("body", [b"", b"  \n", b"{}"])
 def test_an_empty_answer_is_an_empty_object(body: bytes) -> None:
     """Redmine answers writes with 204 or with nothing at all."""
-    assert {} == sansio.read(200, {}, body)
+    assert sansio.read(200, {}, body) == {}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_invalid_names_each_field() -> None:
     with pytest.raises(Invalid) as caught:
         sansio.read(422, {}, body)
 
-    assert ("Subject cannot be blank", "Tracker is invalid") == caught.value.messages
+    assert caught.value.messages == ("Subject cannot be blank", "Tracker is invalid")
     assert "Subject cannot be blank; Tracker is invalid" in str(caught.value)
 
 
