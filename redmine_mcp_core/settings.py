@@ -6,6 +6,7 @@ The tables in the README and in ``.env.example`` are made from here (``make docs
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -121,7 +122,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - passed by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls)
+        dotenv = getattr(dotenv_settings, "env_vars", {})
+        return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls, dotenv)
 
     @field_validator(
         "redmine_scopes",
@@ -149,8 +151,7 @@ class Settings(BaseSettings):
     @field_validator("mcp_public_url")
     @classmethod
     def _https_beyond_this_machine(cls, value: str | None, info: ValidationInfo) -> str | None:
-        host = info.data.get("mcp_host", "127.0.0.1")
-        parts = urlsplit(value or f"http://{host}")
+        parts = urlsplit(value or f"http://{_in_url(info.data.get('mcp_host', '127.0.0.1'))}")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ValueError(
                 "must be an https address where the server is reached from other machines: "
@@ -188,8 +189,7 @@ class Settings(BaseSettings):
     @property
     def public_url(self) -> str:
         """Where clients reach this server, without a slash at the end."""
-        host = f"[{self.mcp_host}]" if ":" in self.mcp_host else self.mcp_host
-        return self.mcp_public_url or f"http://{host}:{self.mcp_port}"
+        return self.mcp_public_url or f"http://{_in_url(self.mcp_host)}:{self.mcp_port}"
 
     @property
     def callback_url(self) -> str:
@@ -204,11 +204,23 @@ class Settings(BaseSettings):
         return secret.get_secret_value()
 
 
+def _in_url(host: str) -> str:
+    """An IPv6 address stands in brackets there (RFC 3986, section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
 class SecretFiles(PydanticBaseSettingsSource):
     """``NAME_FILE`` for every secret: the setting is what that file holds."""
 
+    def __init__(self, settings_cls: type[BaseSettings], dotenv: Mapping[str, str | None]) -> None:
+        super().__init__(settings_cls)
+        self._dotenv = dotenv
+        """What the .env file holds, by lower-case name."""
+
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{field_name.upper()}_FILE")
+        path = os.environ.get(f"{field_name.upper()}_FILE") or self._dotenv.get(
+            f"{field_name}_file"
+        )
         if not path or "SecretStr" not in str(field.annotation):
             return None, field_name, False
         try:

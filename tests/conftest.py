@@ -35,10 +35,11 @@ async def redmine(request: pytest.FixtureRequest) -> AsyncIterator[Target]:
     if request.param == "sandbox":
         async with sandbox_target() as target:
             yield target
-    elif target := real_target():
-        yield target
-    else:
+        return
+    real = real_target()
+    if real is None:
         pytest.skip(NO_REAL_REDMINE)
+    yield real
 
 
 @pytest.fixture

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
 from redmine_mcp_core.redmine.errors import AccountLocked, ServerError, Unauthorized
 from redmine_mcp_core.redmine.gateway import Credential, Gateway
-from redmine_mcp_core.redmine.reference import Kind
+from redmine_mcp_core.redmine.names import Kind, find
+from redmine_mcp_core.redmine.sansio import MAX_PAGE_SIZE, segment
 
+PAGES_AT_ONCE = 4
+"""So that one long list does not take all of Redmine's workers."""
 REST_ACCOUNT = "/my/account.json"
 """The cheapest question that needs a sign-in: 4 ms, and no scope."""
 
@@ -26,6 +31,7 @@ class Redmine:
         self._gateway = gateway
         self._credential = credential
         self._on_unauthorized = on_unauthorized
+        self._viewer = hashlib.sha256(credential.value.encode()).hexdigest()
 
     def __repr__(self) -> str:
         return f"Redmine({self._gateway.base_url!r})"
@@ -57,9 +63,47 @@ class Redmine:
         user.pop("api_key", None)
         return user
 
-    async def names(self, kind: Kind) -> dict[int, str]:
-        """Reference data: id to name, asked once in five minutes for all callers."""
-        return await self._gateway.reference.names(kind, self.get)
+    async def all(self, path: str, key: str, **params: Any) -> list[dict[str, Any]]:
+        """Every item of a paged list, or of one that Redmine does not page.
+
+        The pages after the first are read at the same time. Raises ``RedmineError``.
+        """
+        first = await self.get(path, **params, limit=MAX_PAGE_SIZE)
+        found = first.get(key, [])
+        if isinstance(found, dict):
+            return [found]
+        offsets = range(MAX_PAGE_SIZE, first.get("total_count") or 0, MAX_PAGE_SIZE)
+        if "offset" not in first or not offsets:
+            return list(found)
+        limited = asyncio.Semaphore(PAGES_AT_ONCE)
+
+        async def page(offset: int) -> list[dict[str, Any]]:
+            async with limited:
+                answer = await self.get(path, **params, limit=MAX_PAGE_SIZE, offset=offset)
+                return list(answer.get(key, ()))
+
+        rest = await asyncio.gather(*(page(offset) for offset in offsets))
+        return [*found, *(item for items in rest for item in items)]
+
+    async def names(self, kind: Kind, project: int | str = "") -> dict[int, str]:
+        """Id to name, from a list that is read once in five minutes. Raises ``RedmineError``.
+
+        Versions, categories, members and custom fields are those of a project.
+        """
+        return await self._gateway.names.names(
+            kind,
+            self.all,
+            viewer=self._viewer,
+            project=segment(project) if project else "",
+        )
+
+    async def id_of(self, kind: Kind, wanted: int | str, project: int | str = "") -> int:
+        """The id of what was named, by id or name. Raises ``BadArgument`` with the valid names."""
+        return find(kind, await self.names(kind, project), wanted)
+
+    def forget_names(self, kind: Kind, project: int | str = "") -> None:
+        """Read this list of names again next time: something in it was just changed."""
+        self._gateway.names.forget(kind, viewer=self._viewer, project=str(project))
 
     async def _request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:

@@ -27,7 +27,7 @@ from redmine_mcp_core.redmine.errors import (
     TimedOut,
     Unreachable,
 )
-from redmine_mcp_core.redmine.reference import ReferenceData
+from redmine_mcp_core.redmine.names import NameCache
 
 MAX_CONNECTIONS = 32
 MAX_TRIES = 4
@@ -76,7 +76,7 @@ class Gateway:
     ) -> None:
         """``deadline`` and ``backoff`` are seconds; the deadline spans all tries of a request."""
         self.base_url = base_url.rstrip("/")
-        self.reference = ReferenceData()
+        self.names = NameCache()
         self._deadline = deadline
         self._backoff = backoff
         self._observe = observe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redmine_mcp_core.redmine import (
@@ -153,6 +153,7 @@ def test_a_refused_segment_is_repeated_in_part_only() -> None:
     assert len(str(caught.value)) < 120
 
 
+@settings(deadline=None, database=None)
 @given(st.text())
 def test_a_segment_has_nothing_that_a_path_reads(value: str) -> None:
     """Whatever passes consists of letters, digits, dashes, underscores and inner dots."""

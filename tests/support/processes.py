@@ -1,0 +1,95 @@
+"""``redmine-mcp`` as its users run it: a process of its own, with signals and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+COMMAND = Path(sys.executable).with_name("redmine-mcp")
+
+
+class Process:
+    """One run of a ``redmine-mcp`` command, in a folder that holds nothing else of ours."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], *arguments: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+        self._environment = {**environment, "HOME": str(folder)}
+        self._arguments = arguments
+        self._process: asyncio.subprocess.Process
+
+    async def __aenter__(self) -> Self:
+        with self._path("stdout").open("wb") as out, self._path("stderr").open("wb") as err:
+            self._process = await asyncio.create_subprocess_exec(
+                COMMAND,
+                *self._arguments,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    def _path(self, stream: str) -> Path:
+        return self._folder / stream
+
+    @property
+    def stdout(self) -> str:
+        return self._path("stdout").read_text(encoding="utf-8")
+
+    @property
+    def stderr(self) -> str:
+        return self._path("stderr").read_text(encoding="utf-8")
+
+    async def serves(self, url: str) -> None:
+        """Wait until a server there is alive. Raises ``AssertionError`` if the process ends."""
+        async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False) as http:
+            while not await _alive(http, url):
+                assert self._process.returncode is None, f"it has ended:\n{self.stderr}"
+                await asyncio.sleep(0.02)
+
+    async def stops_listening(self, port: int) -> None:
+        """Wait until nothing accepts connections at the port any more."""
+        async with asyncio.timeout(10):
+            while await listens(port):
+                await asyncio.sleep(0.01)
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    async def exit_code(self) -> int:
+        """Wait for its end; a negative number is the signal that ended it."""
+        async with asyncio.timeout(30):
+            return await self._process.wait()
+
+
+async def _alive(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(f"{url}/health")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def listens(port: int) -> bool:
+    """Whether something on loopback accepts connections at the port."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
