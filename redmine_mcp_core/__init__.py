@@ -5,6 +5,7 @@ What stands here is what a plugin author imports; the inner modules may change a
 
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.components import API_VERSION, Components, Plugin, hookimpl
+from redmine_mcp_core.confirmation import confirmed
 from redmine_mcp_core.current import CurrentCaller, CurrentRedmine
 from redmine_mcp_core.declaration import Effect
 from redmine_mcp_core.demo import DemoAccount, DemoRedmine
@@ -21,7 +22,14 @@ from redmine_mcp_core.redmine import (
     segment,
 )
 from redmine_mcp_core.results import Quotation, Result, line, shorten, visible
-from redmine_mcp_core.storage import StoreError, StoreUnavailable, TokenStore, TokenStoreBackend
+from redmine_mcp_core.storage import (
+    Record,
+    RecordStore,
+    StoreError,
+    StoreUnavailable,
+    TokenStore,
+    TokenStoreBackend,
+)
 
 __all__ = [
     "API_VERSION",
@@ -42,6 +50,8 @@ __all__ = [
     "NotFound",
     "Plugin",
     "Quotation",
+    "Record",
+    "RecordStore",
     "Redmine",
     "RedmineError",
     "Refusal",
@@ -51,6 +61,7 @@ __all__ = [
     "TokenStore",
     "TokenStoreBackend",
     "ToolCall",
+    "confirmed",
     "hookimpl",
     "line",
     "segment",

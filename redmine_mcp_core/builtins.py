@@ -9,6 +9,7 @@ from redmine_mcp_core.events import Event, Refusal, ToolCall
 from redmine_mcp_core.observability.health import HealthReport
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.redmine import Gateway, MissingScope, NotFound, RedmineError, Unauthorized
+from redmine_mcp_core.selection import Offer
 from redmine_mcp_core.storage import StoreError, TokenStore, TokenStoreBackend, memory_backend
 
 PROBE_SECONDS = 3.0
@@ -38,6 +39,20 @@ class ScopeRule:
         missing = call.caller.missing(call.declaration.scopes)
         if missing:
             raise Refusal(str(MissingScope(missing)), code=MissingScope.code)
+
+
+class OfferRule:
+    """A tool that is not offered is not called either, whoever knows its name."""
+
+    api_version = API_VERSION
+
+    def __init__(self, offer: Offer) -> None:
+        self._offer = offer
+
+    @hookimpl
+    def before_tool_call(self, call: ToolCall) -> None:
+        if reason := self._offer.refusal(call.declaration):
+            raise Refusal(reason, code="not_offered")
 
 
 class EventCounter:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastmcp.exceptions import ToolError
+from fastmcp.exceptions import ToolError, ValidationError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool, ToolResult
 from mcp_types import CallToolRequestParams
@@ -18,6 +18,7 @@ from redmine_mcp_core.index import ComponentIndex
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import RedmineError
+from redmine_mcp_core.selection import Offer
 
 Identify = Callable[[], Identity | None]
 """Who makes the present request: a strategy, so that tests and other ways in can bring theirs."""
@@ -26,10 +27,13 @@ Identify = Callable[[], Identity | None]
 class CallMiddleware(Middleware):
     """Runs every request as its caller, and every tool call past the plugins' rules."""
 
-    def __init__(self, identify: Identify, index: ComponentIndex, plugins: Plugins) -> None:
+    def __init__(
+        self, identify: Identify, index: ComponentIndex, plugins: Plugins, offer: Offer
+    ) -> None:
         self._identify = identify
         self._index = index
         self._plugins = plugins
+        self._offer = offer
 
     async def on_request(
         self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]
@@ -45,7 +49,8 @@ class CallMiddleware(Middleware):
         return [
             tool
             for tool in await call_next(context)
-            if not isinstance(tool, RedmineTool) or caller.may(tool.declaration.scopes)
+            if not isinstance(tool, RedmineTool)
+            or (caller.may(tool.declaration.scopes) and not self._offer.refusal(tool.declaration))
         ]
 
     async def on_call_tool(
@@ -89,7 +94,10 @@ class CallMiddleware(Middleware):
 
 
 def _reason(error: Exception) -> str:
-    cause = error.__cause__
-    if isinstance(cause, RedmineError):
-        return cause.code
-    return "bad_request" if isinstance(error, ToolError) else "internal"
+    match error.__cause__:
+        case RedmineError() as cause:
+            return cause.code
+        case ValidationError():
+            return "bad_arguments"
+        case _:
+            return "internal"

@@ -15,9 +15,11 @@ from fastmcp.resources import Resource, ResourceTemplate
 from fastmcp.resources.function_resource import FunctionResource
 from fastmcp.resources.template import FunctionResourceTemplate
 from fastmcp.tools import FunctionTool, ToolResult
+from fastmcp.tools.base import InputRequiredToolResult
 from fastmcp.utilities.json_schema import compress_schema
 from pydantic import ValidationError as PydanticValidationError
 
+from redmine_mcp_core.confirmation import AskFirst
 from redmine_mcp_core.declaration import Effect, ToolDeclaration
 from redmine_mcp_core.redmine import RedmineError
 from redmine_mcp_core.results import Result
@@ -39,6 +41,8 @@ class RedmineTool(FunctionTool):
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         try:
             return await super().run(arguments)
+        except AskFirst as asked:
+            return InputRequiredToolResult(asked.question)
         except RedmineError as error:
             raise ToolError(f"{error} [{error.code}]", log_level=logging.DEBUG) from error
         except ValidationError as error:
@@ -67,11 +71,23 @@ class _SpeakingTemplate(FunctionResourceTemplate):
 
 
 class _SpeakingPrompt(FunctionPrompt):
+    """FastMCP puts the text of any exception into its answer here, masked or not; this does not."""
+
     async def render(self, arguments: dict[str, Any] | None = None) -> Any:
         try:
             return await super().render(arguments)
-        except RedmineError as error:
-            raise PromptError(str(error), log_level=logging.DEBUG) from error
+        except ValueError as error:  # an argument is missing: the function was not called
+            raise PromptError(f"{error}.", log_level=logging.DEBUG) from error
+        except PromptError as error:
+            cause = error.__cause__
+            if cause is None:  # the prompt's own words
+                raise
+            if isinstance(cause, RedmineError):
+                raise PromptError(str(cause), log_level=logging.DEBUG) from cause
+            if isinstance(cause, PydanticValidationError):
+                sentence = f"{self.name} was not rendered: {_problems(cause)}."
+                raise PromptError(sentence, log_level=logging.DEBUG) from cause
+            raise PromptError(f"Error rendering prompt {self.name!r}") from cause
 
 
 class Components:
@@ -105,11 +121,13 @@ class Components:
         optional_scopes: Iterable[str] = (),
         read_only: bool = False,
         destroys: bool = False,
+        listed: bool = True,
     ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         """Declare a tool; its name is the function's and its description the docstring.
 
         A tool writes unless it says ``read_only`` or ``destroys``. ``scopes`` are the Redmine
         permissions without which it cannot work; it is neither listed nor called without them.
+        A tool that is not ``listed`` costs a model nothing until it looks for it.
         """
         effect = Effect.READS if read_only else Effect.DESTROYS if destroys else Effect.WRITES
 
@@ -119,6 +137,7 @@ class Components:
                 effect=effect,
                 scopes=frozenset(scopes),
                 optional_scopes=frozenset(optional_scopes),
+                listed=listed,
             )
             parsed = FunctionTool.from_function(
                 function,
@@ -186,8 +205,12 @@ def _bad_arguments(tool: str, error: ValidationError) -> str:
     cause = error.__cause__
     if not isinstance(cause, PydanticValidationError):
         return f"{tool} was called with arguments it does not take."
-    problems = [
+    return f"{tool} was not called: {_problems(cause)}. [bad_arguments]"
+
+
+def _problems(error: PydanticValidationError) -> str:
+    """What is wrong with each argument, without repeating what it holds."""
+    return "; ".join(
         f"{'.'.join(str(part) for part in problem['loc']) or 'arguments'}: {problem['msg']}"
-        for problem in cause.errors(include_url=False, include_context=False, include_input=False)
-    ]
-    return f"{tool} was not called: {'; '.join(problems)}. [bad_arguments]"
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    )

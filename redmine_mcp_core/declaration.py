@@ -26,6 +26,8 @@ class ToolDeclaration:
     """Without all of these the tool is neither listed nor called."""
     optional_scopes: frozenset[str] = frozenset()
     """Asked for at sign-in because they let the tool say more; it works without them."""
+    listed: bool = True
+    """Whether a client sees it at once. The others are found with ``find_tools``."""
 
     @property
     def annotations(self) -> ToolAnnotations:

@@ -6,6 +6,7 @@ A plugin that fails harms no other: it is left out, and named with its reason in
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +25,8 @@ from redmine_mcp_core.storage import TokenStoreBackend
 
 GROUP = hookspecs.PROJECT
 """The entry-point group that plugins announce themselves in."""
+AWAITED = frozenset({"check_health"})
+"""The hooks that may be async; the host does not wait for any other."""
 
 _T = TypeVar("_T")
 
@@ -95,14 +98,21 @@ class Plugins:
         return plugins
 
     def add(self, own: Iterable[tuple[str, object]]) -> None:
-        """Load plugins of the host's own, by name; they show in no report."""
+        """Load plugins of the host's own, by name; they show in no report.
+
+        Raises ``PluginProblem``: a server without one of them would lack a rule of its own.
+        """
         for name, plugin in own:
-            self._register(PluginReport(name), partial(_itself, plugin))
+            report = PluginReport(name)
+            self._register(report, partial(_itself, plugin))
+            if report.problem:
+                raise PluginProblem(f"The host's own plugin “{name}”: {report.problem}")
 
     def _register(self, report: PluginReport, load: Callable[[], object]) -> None:
+        earlier = self._manager.get_plugin(report.name)
         try:
             plugin = self._load(report.name, load)
-            report.hooks = [caller.name for caller in self._manager.get_hookcallers(plugin) or ()]
+            report.hooks = list(self._hooks(plugin))
             self._collect(report)
         except PluginProblem as problem:
             report.problem = str(problem)
@@ -112,7 +122,7 @@ class Plugins:
             self._loaded.append(report)
             return
         report.components, report.token_stores = Components(), ()
-        if self._manager.has_plugin(report.name):
+        if earlier is None and self._manager.has_plugin(report.name):
             self._manager.unregister(name=report.name)
         log.warning("plugin_left_out", plugin=report.name, problem=report.problem)
 
@@ -132,20 +142,36 @@ class Plugins:
             self._manager.register(plugin, name)
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
-            raise PluginProblem(f"It has a hook that the host does not know: {error}") from error
+            described = " ".join(str(error).split())
+            raise PluginProblem(
+                f"It has a hook that the host does not know: {described}"
+            ) from error
         return plugin
+
+    def _hooks(self, plugin: object) -> Iterator[str]:
+        """The hooks of a plugin. One that nobody would await is refused: it would never run."""
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            implementations = (i for i in caller.get_hookimpls() if i.plugin is plugin)
+            if caller.name not in AWAITED and any(
+                inspect.iscoroutinefunction(i.function) for i in implementations
+            ):
+                raise PluginProblem(
+                    f"Its hook {caller.name} is async, which the host cannot await."
+                )
+            yield caller.name
 
     def _collect(self, report: PluginReport) -> None:
         components = Components()
         self._call_one(report.name, "register_components", components=components)
-        claims = list(_claims(components))
-        for claim in claims:
-            if owner := self._claims.get(claim):
+        claims: dict[str, str] = {}
+        for claim in _claims(components):
+            if owner := self._claims.get(claim) or claims.get(claim):
                 raise PluginProblem(f"It claims the {claim}, which “{owner}” already has.")
+            claims[claim] = report.name
         stores: Sequence[TokenStoreBackend] = (
             self._call_one(report.name, "register_token_stores") or ()
         )
-        self._claims.update(dict.fromkeys(claims, report.name))
+        self._claims.update(claims)
         report.components, report.token_stores = components, stores
 
     def _call_one(self, name: str, hook: str, **arguments: Any) -> Any:

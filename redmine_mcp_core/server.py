@@ -14,7 +14,7 @@ from fastmcp.server.dependencies import get_access_token
 
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
-from redmine_mcp_core.builtins import builtin_plugins, health_plugins
+from redmine_mcp_core.builtins import OfferRule, builtin_plugins, health_plugins
 from redmine_mcp_core.calls import CallMiddleware, Identify
 from redmine_mcp_core.current import Identity
 from redmine_mcp_core.index import ComponentIndex
@@ -23,6 +23,7 @@ from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import Credential, Gateway, Redmine
 from redmine_mcp_core.seams import set_input_schema_lookup
+from redmine_mcp_core.selection import Offer, Selection
 from redmine_mcp_core.settings import Settings, SettingsError
 from redmine_mcp_core.storage import (
     EncryptedStore,
@@ -31,8 +32,10 @@ from redmine_mcp_core.storage import (
     derive_keys,
     open_store,
 )
+from redmine_mcp_core.surface import Surface
 
 NAME = "Redmine"
+EVERY_TOOL = Selection()
 
 INSTRUCTIONS = (
     "You act in Redmine as the signed-in user, with that user's permissions. "
@@ -68,18 +71,24 @@ def build_mcp(
     identify: Identify,
     *,
     auth: AuthProvider | None = None,
+    selection: Selection = EVERY_TOOL,
 ) -> FastMCP[Any]:
     """The MCP server of these plugins, for requests whose caller ``identify`` tells."""
+    offer = Offer(selection)
+    plugins.add([("offer_rule", OfferRule(offer))])
     mcp: FastMCP[Any] = FastMCP(
         name=NAME,
         instructions=INSTRUCTIONS,
         auth=auth,
         providers=[index],
-        middleware=[CallMiddleware(identify, index, plugins)],
+        middleware=[CallMiddleware(identify, index, plugins, offer)],
         mask_error_details=True,
         # The schemas hold no references; FastMCP would look for some at every listing.
         dereference_schemas=False,
     )
+    listed = [name for name, tool in index.tools.items() if tool.declaration.listed]
+    if len(listed) < len(index.tools):
+        mcp.add_transform(Surface(listed))
     set_input_schema_lookup(mcp, index.input_schema)
     return mcp
 
@@ -162,7 +171,8 @@ def _assemble(
         )
         return Identity(caller, redmine)
 
-    mcp = build_mcp(plugins, index, identify, auth=auth)
+    selection = Selection(tuple(settings.mcp_tools), settings.mcp_read_only)
+    mcp = build_mcp(plugins, index, identify, auth=auth, selection=selection)
     return Host(settings, plugins, metrics, gateway, store, mcp)
 
 

@@ -85,6 +85,16 @@ class Settings(BaseSettings):
         default=[],
         description="Plugins without which the server must not start, such as `issues projects`.",
     )
+    mcp_tools: Words = Field(
+        default=[],
+        description="The tools to offer, by name or pattern such as `search_issues *_version`. "
+        "Empty: all. A request may narrow it with the header `X-MCP-Tools`.",
+    )
+    mcp_read_only: bool = Field(
+        default=False,
+        description="Offer no tool that changes anything. "
+        "A request may ask for that with the header `X-MCP-Read-Only: true`.",
+    )
     mcp_allowed_redirect_uris: Words = Field(
         default=[],
         description="Where MCP clients may have people sent back to, as patterns such as "
@@ -128,6 +138,7 @@ class Settings(BaseSettings):
     @field_validator(
         "redmine_scopes",
         "mcp_required_plugins",
+        "mcp_tools",
         "mcp_allowed_redirect_uris",
         "mcp_encryption_keys",
         mode="before",

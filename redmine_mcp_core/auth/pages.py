@@ -27,12 +27,12 @@ body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding
   background: var(--page); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
 main { width: 100%; max-width: 500px; background: var(--card); border: 1px solid var(--line);
-  border-radius: 14px; padding: 32px; box-shadow: 0 8px 30px rgb(0 0 0 / 6%); }
+  border-radius: 14px; padding: 32px; box-shadow: 0 8px 30px rgb(0 0 0 / 6%);
+  overflow-wrap: anywhere; }
 .brand { display: flex; align-items: center; gap: 10px; color: var(--soft); font-size: 14px;
   margin-bottom: 22px; }
 .brand svg { flex: none; }
-h1 { font-size: 23px; line-height: 1.3; margin: 0 0 10px; font-weight: 650; text-wrap: balance;
-  overflow-wrap: anywhere; }
+h1 { font-size: 23px; line-height: 1.3; margin: 0 0 10px; font-weight: 650; text-wrap: balance; }
 p { margin: 0 0 14px; }
 main > :last-child { margin-bottom: 0; }
 .soft { color: var(--soft); font-size: 14.5px; }
@@ -44,7 +44,7 @@ li b { display: block; font-weight: 600; }
 li span { color: var(--soft); font-size: 14px; }
 .where { background: var(--tint); border-radius: 10px; padding: 12px 14px; margin: 18px 0 22px;
   font-size: 14.5px; }
-.where code { display: block; margin-top: 3px; overflow-wrap: anywhere; font-size: 14px;
+.where code { display: block; margin-top: 3px; font-size: 14px;
   font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .badge { color: var(--good); font-weight: 600; font-size: 14.5px; }
 .actions { display: flex; gap: 12px; }

@@ -20,6 +20,8 @@ log = structlog.stdlib.get_logger("redmine_mcp")
 
 HIDDEN = "***"
 
+_WORDY = "uvicorn.access httpx httpx2 httpcore httpcore2 mcp sse_starlette".split()
+
 _SECRET_NAME = re.compile(
     r"(authorization|password|secret|api_?key|cookie|^(access_|refresh_)?token$|verifier$|^code$)",
     re.IGNORECASE,
@@ -107,9 +109,10 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
     for name in ("fastmcp", "uvicorn", "uvicorn.access", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
-    for name in ("uvicorn.access", "httpx", "httpx2", "httpcore", "httpcore2", "mcp.server"):
+        logger.setLevel(logging.NOTSET)
+    for name in _WORDY:
         # One line per request of each library says nothing that ours do not; addresses carry
-        # authorization codes.
+        # authorization codes, and messages carry the texts of issues.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     # Its debug lines quote authorization codes and transaction ids.
     logging.getLogger("fastmcp.server.auth").setLevel(max(logging.INFO, root.level))

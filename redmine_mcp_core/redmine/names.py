@@ -6,6 +6,7 @@ everybody and is asked once for all callers; what depends on who looks is kept p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -18,6 +19,8 @@ KEPT_SECONDS = 300
 KEPT_ENTRIES = 5_000
 SHOWN_NAMES = 30
 """How many valid names an error tells."""
+
+_ID = re.compile(r"#?([0-9]{1,18})")
 
 Kind = Literal[
     "issue_statuses",
@@ -124,8 +127,8 @@ def find(kind: Kind, names: Mapping[int, str], wanted: int | str) -> int:
     Raises ``BadArgument`` with the valid names, or with those between which it is undecided.
     """
     text = str(wanted).strip()
-    if text.removeprefix("#").isdigit() and int(text.removeprefix("#")) in names:
-        return int(text.removeprefix("#"))
+    if (number := _ID.fullmatch(text)) and int(number[1]) in names:
+        return int(number[1])
     folded = text.casefold()
     fitting = [number for number, name in names.items() if name.casefold() == folded] or [
         number for number, name in names.items() if name.casefold().startswith(folded) and folded

@@ -1,25 +1,38 @@
 """Where tokens rest: the contract, the encryption round every backend, the memory backend."""
 
 from redmine_mcp_core.storage.contract import (
-    StoreError,
-    StoreUnavailable,
+    Record,
+    RecordStore,
     TokenStore,
     TokenStoreBackend,
 )
-from redmine_mcp_core.storage.encryption import DerivedKeys, EncryptedStore, derive_keys
+from redmine_mcp_core.storage.encryption import EncryptedStore
+from redmine_mcp_core.storage.errors import LockLost, LockTimeout, StoreError, StoreUnavailable
+from redmine_mcp_core.storage.locks import Lease
 from redmine_mcp_core.storage.memory import MemoryStore, memory_backend
+from redmine_mcp_core.storage.moving import Tally, copy_records, inspect_records, rotate_keys
 from redmine_mcp_core.storage.opening import open_store, redact_url
+from redmine_mcp_core.storage.sealing import DerivedKeys, derive_keys
 
 __all__ = [
     "DerivedKeys",
     "EncryptedStore",
+    "Lease",
+    "LockLost",
+    "LockTimeout",
     "MemoryStore",
+    "Record",
+    "RecordStore",
     "StoreError",
     "StoreUnavailable",
+    "Tally",
     "TokenStore",
     "TokenStoreBackend",
+    "copy_records",
     "derive_keys",
+    "inspect_records",
     "memory_backend",
     "open_store",
     "redact_url",
+    "rotate_keys",
 ]

@@ -7,35 +7,35 @@ backend never sees a token and cannot forget to encrypt one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, SupportsFloat, runtime_checkable
 
 from key_value.aio.protocols import AsyncKeyValue
 
+from redmine_mcp_core.storage.locks import Lease, hold
 
-class StoreError(Exception):
-    """A token store cannot do what was asked; the message says what to do about it."""
-
-
-class StoreUnavailable(StoreError):
-    """The store cannot be reached now; asking again later may help."""
+DEFAULT_COLLECTION = "default"
+"""The collection that ``None`` and the empty text mean."""
 
 
 @runtime_checkable
 class TokenStore(AsyncKeyValue, Protocol):
-    """A key-value store with the atomic operations OAuth needs.
+    """A key-value store with the atomic operations OAuth needs. Inherit from it.
 
     An entry past its time to live (``ttl``, seconds) is never returned, swept or not. Every
     operation raises ``StoreUnavailable`` when the backend cannot be reached, ``TypeError`` for a
     value that JSON cannot hold, and ``ValueError`` for a time to live that is not a positive,
-    finite number.
+    finite number. Entries, locks and counters are three name spaces.
     """
 
+    @abstractmethod
     async def pop(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
         """Take an entry out: of several callers at once, exactly one gets it."""
 
+    @abstractmethod
     async def set_if_absent(
         self,
         key: str,
@@ -46,11 +46,84 @@ class TokenStore(AsyncKeyValue, Protocol):
     ) -> bool:
         """Write only where there is no live entry; of several callers, exactly one gets True."""
 
-    async def purge_expired(self) -> int:
-        """Delete what has expired; return how many entries went."""
+    @abstractmethod
+    async def acquire_lock(self, name: str, owner: str, *, ttl: SupportsFloat) -> int | None:
+        """Take a free lock for ``ttl`` seconds, or None if somebody else has it.
 
+        The number is the fence: it is larger than any before under this name. An owner who asks
+        again while holding the lock gets the same number, and the time starts anew.
+        """
+
+    @abstractmethod
+    async def release_lock(self, name: str, owner: str) -> bool:
+        """Give a lock back; False, changing nothing, if ``owner`` does not hold it."""
+
+    @abstractmethod
+    async def increment(self, name: str, *, window: SupportsFloat, by: int = 1) -> int:
+        """Add to a counter and return its sum; no addition is lost or counted twice.
+
+        The first addition opens a window of so many seconds; when it has passed, the counter
+        begins at zero again. Later additions do not prolong it. ``by`` is at least 1.
+        """
+
+    @abstractmethod
+    async def purge_expired(self) -> int:
+        """Delete what has expired; return how many entries went.
+
+        It works in steps that hold up other operations for milliseconds only.
+        """
+
+    @abstractmethod
     async def ping(self) -> None:
         """Return if the store can be read and written, else raise ``StoreUnavailable``."""
+
+    def lock(
+        self, name: str, *, ttl: float, wait: float = 10.0
+    ) -> AbstractAsyncContextManager[Lease]:
+        """Hold a lock: ``async with store.lock("refresh:7", ttl=30) as lease``.
+
+        Waits up to ``wait`` seconds for another holder, then raises ``LockTimeout``. Raises
+        ``LockLost`` on leaving, if the work took longer than ``ttl`` and the lock went to
+        somebody else; ``lease.renew()`` asks in between, and prolongs it.
+        """
+        return hold(self, name, ttl=ttl, wait=wait)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An entry as a backend keeps it: under encryption, a hashed name and ciphertext."""
+
+    collection: str
+    key: str
+    value: dict[str, Any] = field(repr=False)
+    ttl: float | None = None
+    """Seconds left; None for an entry that stays."""
+
+
+@runtime_checkable
+class RecordStore(TokenStore, Protocol):
+    """What a backend is: a token store that can be walked through, moved and re-encrypted."""
+
+    @abstractmethod
+    async def scan(self, cursor: str = "") -> tuple[Sequence[Record], str]:
+        """Return some live entries and the cursor to go on with, ``""`` after the last ones.
+
+        An entry that is there all the while comes at least once; one that is written or deleted
+        meanwhile may come or not. It takes no snapshot and holds no other operation up. Raises
+        ``StoreUnavailable`` for a cursor that leads nowhere any more: start again.
+        """
+
+    @abstractmethod
+    async def replace(self, changes: Sequence[tuple[Record, Mapping[str, Any]]]) -> int:
+        """Give records new values where they still hold the old ones; return how many did.
+
+        Each change is atomic by itself, and leaves the time to live as it is.
+        """
+
+    async def load(self, records: Sequence[Record]) -> None:
+        """Write records of another store over whatever is under their names."""
+        for record in records:
+            await self.put(record.key, record.value, collection=record.collection, ttl=record.ttl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +133,5 @@ class TokenStoreBackend:
     name: str
     schemes: tuple[str, ...]
     """The URL schemes of ``TOKEN_STORE_URL`` it answers to, without ``://``."""
-    open: Callable[[str], AbstractAsyncContextManager[TokenStore]]
+    open: Callable[[str], AbstractAsyncContextManager[RecordStore]]
     """Opens the store at a URL; raises ``StoreError`` if that cannot be, closes it on exit."""

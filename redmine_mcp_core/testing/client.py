@@ -11,8 +11,9 @@ from typing import cast
 
 import httpx
 from fastmcp import Client
-from fastmcp.client.client import ConnectMode
+from fastmcp.client.client import CallToolResult, ConnectMode
 from fastmcp.client.transports import FastMCPTransport
+from mcp_types import TextContent
 
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.builtins import builtin_plugins
@@ -66,6 +67,11 @@ async def client_for(
         identity = Identity(caller, Redmine(gateway, Credential.bearer(token)))
         async with Client(build_mcp(found, index, lambda: identity), mode=mode) as client:
             yield client
+
+
+def text_of(result: CallToolResult) -> str:
+    """What a model reads of a tool's answer."""
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
 
 
 def _the(plugin: object) -> object:

@@ -1,12 +1,12 @@
 """What every token store promises, as tests: a backend's own test file inherits them.
 
-    class TestMyStore(TokenStoreContract):
+    class TestMyStore(RecordStoreContract):
         @pytest.fixture
         async def store(self, tmp_path):
             async with backend.open(f"mine://{tmp_path}") as store:
                 yield store
 
-It needs pytest and pytest-asyncio, which is why nothing else imports this module.
+It needs pytest, pytest-asyncio and Hypothesis, which is why nothing else imports this module.
 """
 # ruff: noqa: S101 - these are tests
 
@@ -20,7 +20,15 @@ from typing import Any
 
 import pytest
 
-from redmine_mcp_core.storage import TokenStore
+from redmine_mcp_core.storage import (
+    LockLost,
+    LockTimeout,
+    Record,
+    RecordStore,
+    StoreUnavailable,
+    TokenStore,
+)
+from redmine_mcp_core.testing.token_store_machine import run_machine
 
 SOON = 0.05
 """Seconds after which an entry of these tests expires."""
@@ -62,9 +70,12 @@ async def until_gone(read: Callable[[], Awaitable[object]]) -> None:
 
 
 class TokenStoreContract:
-    """Inherit, and override the fixture ``store``."""
+    """Inherit, and override the fixture ``store``. For a backend, see ``RecordStoreContract``."""
 
     pytestmark = pytest.mark.asyncio
+
+    histories = 10
+    """How many random histories a store is compared with a model over."""
 
     @pytest.fixture
     def store(self) -> TokenStore:
@@ -337,3 +348,301 @@ class TokenStoreContract:
         await store.ping()
 
         assert await store.get("ping") is None
+
+    async def test_random_histories_agree_with_a_dictionary(self, store: TokenStore) -> None:
+        """Whatever is done in whatever order, every answer is the one that a dictionary gives."""
+        await run_machine(store, self.histories)
+
+    async def test_a_lock_is_held_by_one_at_a_time(self, store: TokenStore) -> None:
+        """Callers that want the same lock come in one after the other, and all of them do."""
+        inside = 0
+        done: list[int] = []
+
+        async def work(number: int) -> None:
+            nonlocal inside
+            async with store.lock("name", ttl=30):
+                inside += 1
+                await asyncio.sleep(0)
+                assert inside == 1
+                inside -= 1
+                done.append(number)
+
+        await asyncio.gather(*(work(number) for number in range(CALLERS)))
+
+        assert sorted(done) == list(range(CALLERS))
+
+    async def test_each_holder_has_a_larger_fence(self, store: TokenStore) -> None:
+        """Of two holders of a lock the fence tells who came later, however the first one ended."""
+        fences = []
+        for _ in range(5):
+            async with store.lock("name", ttl=30) as lease:
+                fences.append(lease.fence)
+        fences.append(await taken(store, "name", "the dead", ttl=SOON))
+        fences.append(await taken(store, "name", "the late", ttl=SOON))
+        async with store.lock("name", ttl=30) as lease:
+            fences.append(lease.fence)
+
+        assert fences == sorted(set(fences))
+
+    async def test_locks_of_other_names_are_free(self, store: TokenStore) -> None:
+        """Holding one lock keeps nobody from another; any text is a name."""
+        fences = [await store.acquire_lock(name, "alice", ttl=30) for name in ODD_NAMES]
+
+        assert None not in fences
+        assert [True] * len(ODD_NAMES) == [
+            await store.release_lock(name, "alice") for name in ODD_NAMES
+        ]
+
+    async def test_nobody_else_can_release_a_lock(self, store: TokenStore) -> None:
+        """A lock is given back by its owner only, and only once."""
+        await store.acquire_lock("name", "alice", ttl=30)
+
+        assert await store.release_lock("name", "bob") is False
+        assert await store.acquire_lock("name", "bob", ttl=30) is None
+        assert await store.release_lock("name", "alice") is True
+        assert await store.release_lock("name", "alice") is False
+        assert await store.acquire_lock("name", "bob", ttl=30) is not None
+
+    async def test_an_owner_may_ask_again(self, store: TokenStore) -> None:
+        """The same owner gets the same fence, and the time starts anew: a repeat does no harm."""
+        first = await store.acquire_lock("name", "alice", ttl=SOON)
+        second = await store.acquire_lock("name", "alice", ttl=30)
+        await store.acquire_lock("other", "alice", ttl=SOON)
+        await until_true(lambda: store.acquire_lock("other", "bob", ttl=30))
+
+        assert first == second
+        assert await store.acquire_lock("name", "bob", ttl=30) is None
+
+    async def test_a_lock_runs_out_by_itself(self, store: TokenStore) -> None:
+        """A holder who died keeps the others waiting for the lock's time, no longer."""
+        await store.acquire_lock("name", "the dead", ttl=SOON)
+
+        async with store.lock("name", ttl=30, wait=5) as lease:
+            assert lease.fence
+
+        assert await store.release_lock("name", "the dead") is False
+
+    async def test_whoever_waits_too_long_is_told(self, store: TokenStore) -> None:
+        """The wait has an end, and reads as an outage: trying again later may help."""
+        async with store.lock("name", ttl=30):
+            with pytest.raises(LockTimeout):
+                async with store.lock("name", ttl=30, wait=SOON):
+                    raise AssertionError
+
+        assert issubclass(LockTimeout, StoreUnavailable)
+
+    async def test_a_holder_who_lost_the_lock_is_told(self, store: TokenStore) -> None:
+        """While working, by renewing; at the end, by an error. The new holder keeps the lock."""
+
+        async def work_too_long() -> None:
+            async with store.lock("name", ttl=SOON) as lease:
+                await lease.renew()
+                await taken(store, "name", "bob", ttl=30)
+                with pytest.raises(LockLost):
+                    await lease.renew()
+
+        with pytest.raises(LockLost):
+            await work_too_long()
+        assert await store.acquire_lock("name", "carol", ttl=30) is None
+
+    async def test_an_error_under_the_lock_gives_it_back(self, store: TokenStore) -> None:
+        """The error comes out as it was, and the next one may come in at once."""
+        with pytest.raises(KeyError):
+            async with store.lock("name", ttl=30):
+                raise KeyError
+
+        assert await store.acquire_lock("name", "bob", ttl=30) is not None
+
+    async def test_a_cancelled_holder_gives_the_lock_back(self, store: TokenStore) -> None:
+        """A client that hangs up in the middle does not lock itself out."""
+        entered = asyncio.Event()
+
+        async def work() -> None:
+            async with store.lock("name", ttl=30):
+                entered.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(work())
+        await entered.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        assert await store.acquire_lock("name", "bob", ttl=30) is not None
+
+    async def test_a_counter_loses_and_doubles_nothing(self, store: TokenStore) -> None:
+        """Of callers that count at the same moment each gets a sum of its own."""
+        sums = await asyncio.gather(*(store.increment("name", window=30) for _ in range(100)))
+
+        assert sorted(sums) == list(range(1, 101))
+
+    async def test_a_counter_adds_what_it_is_told(self, store: TokenStore) -> None:
+        """Counters are apart from each other, from entries and from locks of the same name."""
+        await store.put("name", {})
+        await store.acquire_lock("name", "alice", ttl=30)
+
+        assert [await store.increment("name", window=30, by=by) for by in (5, 1)] == [5, 6]
+        assert [1] * len(ODD_NAMES) == [
+            await store.increment(f"odd {name}", window=30) for name in ODD_NAMES
+        ]
+        assert await store.get("name") == {}
+
+    async def test_a_counter_begins_anew_after_its_window(self, store: TokenStore) -> None:
+        """The window opens with the first addition, and later ones do not prolong it."""
+        assert await store.increment("name", window=SOON, by=10) == 10
+        counted = 0
+
+        async def counts_anew() -> bool:
+            nonlocal counted
+            counted = await store.increment("name", window=SOON)
+            return counted < 10
+
+        await until_true(counts_anew)
+        assert counted == 1
+
+    async def test_what_cannot_be_counted_or_locked_is_refused(self, store: TokenStore) -> None:
+        """Counting down or by nothing, no window and no time to live are mistakes."""
+        for by in (0, -1):
+            with pytest.raises(ValueError, match="at least 1"):
+                await store.increment("name", window=30, by=by)
+        for time in (0, -1, math.nan, math.inf):
+            with pytest.raises(ValueError, match="time to live"):
+                await store.increment("name", window=time)
+            with pytest.raises(ValueError, match="time to live"):
+                await store.acquire_lock("name", "alice", ttl=time)
+
+        assert await store.increment("name", window=30) == 1
+
+    async def test_purging_leaves_locks_and_counters_that_live(self, store: TokenStore) -> None:
+        """A sweep takes no lock away and sets no counter back."""
+        await store.acquire_lock("name", "alice", ttl=30)
+        await store.increment("name", window=30)
+        await store.purge_expired()
+
+        assert await store.acquire_lock("name", "bob", ttl=30) is None
+        assert await store.increment("name", window=30) == 2
+
+
+class RecordStoreContract(TokenStoreContract):
+    """What a backend promises beyond: its records can be walked through, moved and replaced."""
+
+    @pytest.fixture
+    def store(self) -> RecordStore:
+        """Return an empty store."""
+        raise NotImplementedError("override the fixture `store`")
+
+    async def test_it_is_a_record_store(self, store: RecordStore) -> None:
+        """A backend has all the operations that moving and re-encrypting need."""
+        assert isinstance(store, RecordStore)
+
+    async def test_a_scan_finds_every_entry(self, store: RecordStore) -> None:
+        """All live entries of all collections, with value and time left; no lock, no counter."""
+        keys = [f"key-{number}" for number in range(1000)]
+        await store.put_many(keys, [{"k": key} for key in keys], collection="many", ttl=60)
+        for number, name in enumerate(ODD_NAMES):
+            await store.put(name, {"n": number}, collection=name)
+        await store.put("gone", {}, ttl=SOON)
+        await store.acquire_lock("name", "alice", ttl=30)
+        await store.increment("name", window=30)
+        await store.ping()
+        await until_gone(lambda: store.get("gone"))
+
+        records = {(record.collection, record.key): record for record in await walk(store)}
+        many = [records.pop(("many", key)) for key in keys]
+        assert [{"k": key} for key in keys] == [record.value for record in many]
+        assert all(record.ttl and 0 < record.ttl <= 60 for record in many)
+        assert records == {
+            (name or "default", name): Record(name or "default", name, {"n": number})
+            for number, name in enumerate(ODD_NAMES)
+        }
+
+    async def test_an_empty_store_has_nothing_to_scan(self, store: RecordStore) -> None:
+        """The end of the walk is told, not an error."""
+        assert await walk(store) == []
+
+    async def test_a_scan_during_writes_finds_what_stays(self, store: RecordStore) -> None:
+        """What is there all the while comes, whatever is written and deleted meanwhile."""
+        keys = [f"key-{number}" for number in range(600)]
+        await store.put_many(keys, [{}] * len(keys))
+        found: set[str] = set()
+        cursor, turn = "", 0
+        while turn == 0 or cursor:
+            records, cursor = await store.scan(cursor)
+            found |= {record.key for record in records}
+            await store.delete(f"new-{turn - 1}")
+            await store.put_many([f"new-{turn}", "key-7"], [{}, {"turn": turn}])
+            turn += 1
+
+        assert set(keys) <= found
+
+    async def test_replacing_keeps_the_time_to_live(self, store: RecordStore) -> None:
+        """A record gets its new value, and as long to live as it had."""
+        await store.put("limited", {"n": 1}, collection="c", ttl=60)
+        await store.put("stays", {"n": 1})
+        records = await walk(store)
+
+        assert await store.replace([(record, {"n": 2}) for record in records]) == 2
+        value, left = await store.ttl("limited", collection="c")
+        assert value == {"n": 2}
+        assert left is not None
+        assert 50 < left <= 60
+        assert await store.ttl("stays") == ({"n": 2}, None)
+
+    async def test_replacing_leaves_newer_values_alone(self, store: RecordStore) -> None:
+        """A record that was written or taken since it was read is not touched or brought back."""
+        await store.put_many(["same", "written", "taken"], [NESTED] * 3)
+        records = await walk(store)
+        await store.put("written", {"n": 2})
+        await store.pop("taken")
+
+        assert await store.replace([(record, {"n": 3}) for record in records]) == 1
+        assert await store.get_many(["same", "written", "taken"]) == [{"n": 3}, {"n": 2}, None]
+
+    async def test_replacing_and_loading_nothing_is_nothing(self, store: RecordStore) -> None:
+        """Empty lists are no error."""
+        await store.load([])
+
+        assert await store.replace([]) == 0
+
+    async def test_loaded_records_are_entries(self, store: RecordStore) -> None:
+        """What another store's scan returned is read, expires and is found under its name."""
+        await store.put("b", {"old": True}, collection="c")
+        await store.load(
+            [
+                Record("c", "a", NESTED, 60.0),
+                Record("c", "b", {}, None),
+                Record("default", "d", {"n": 1}, None),
+            ]
+        )
+
+        value, left = await store.ttl("a", collection="c")
+        assert value == NESTED
+        assert left is not None
+        assert 50 < left <= 60
+        assert await store.ttl("b", collection="c") == ({}, None)
+        assert await store.get("d") == {"n": 1}
+
+
+async def walk(store: RecordStore) -> list[Record]:
+    """Return all records of a store, each once."""
+    records: dict[tuple[str, str], Record] = {}
+    cursor = None
+    while cursor != "":
+        batch, cursor = await store.scan(cursor or "")
+        records |= {(record.collection, record.key): record for record in batch}
+    return list(records.values())
+
+
+async def until_true(ask: Callable[[], Awaitable[object]]) -> None:
+    """Wait until ``ask`` answers something true, for a few seconds at most."""
+    async with asyncio.timeout(5):
+        while not await ask():  # noqa: ASYNC110 - a store has no event to wait for
+            await asyncio.sleep(SOON / 10)
+
+
+async def taken(store: TokenStore, name: str, owner: str, *, ttl: float) -> int:
+    """Wait until a lock is free, take it, and return the fence."""
+    async with asyncio.timeout(5):
+        while (fence := await store.acquire_lock(name, owner, ttl=ttl)) is None:
+            await asyncio.sleep(SOON / 10)
+    return fence

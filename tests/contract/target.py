@@ -60,6 +60,11 @@ def query_of(url: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
+def client(base_url: str) -> httpx.Client:
+    # Loopback speaks no TLS; loading the certificates would cost more than most tests.
+    return httpx.Client(base_url=base_url, trust_env=False, verify=False, timeout=20)
+
+
 @dataclass
 class Browser:
     """A browser with its own cookies; it does not follow redirects."""
@@ -68,7 +73,7 @@ class Browser:
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.base_url, trust_env=False, timeout=20)
+        self.http = client(self.base_url)
 
     def sign_in(
         self, login: str, password: str | None = None, back_url: str = ""
@@ -100,7 +105,7 @@ class Target:
     _browsers: list[Browser] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.base_url, trust_env=False, timeout=20)
+        self.http = client(self.base_url)
 
     def __enter__(self) -> Target:
         return self
@@ -142,8 +147,14 @@ class Target:
         self, application: str | None = "MCP server", **params: str
     ) -> httpx.Response:
         """POST /oauth/token, the client authenticated by HTTP Basic."""
-        auth = httpx.BasicAuth(*APPLICATIONS[application]) if application else None
-        return self.http.post("/oauth/token", data=params, auth=auth)
+        credentials = APPLICATIONS[application] if application else None
+        return self.http.post("/oauth/token", data=params, auth=_basic(credentials))
+
+    def revoke(
+        self, token: str, credentials: tuple[str, str] | None = APPLICATIONS["MCP server"]
+    ) -> httpx.Response:
+        """POST /oauth/revoke, as a client or as nobody."""
+        return self.http.post("/oauth/revoke", data={"token": token}, auth=_basic(credentials))
 
     def exchange(self, code: str, **more: str) -> httpx.Response:
         params = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI}
@@ -183,6 +194,10 @@ class Target:
             json={"user": {"status": 3 if locked else 1}},
             headers={"X-Redmine-API-Key": API_KEYS["admin"]},
         ).raise_for_status()
+
+
+def _basic(credentials: tuple[str, str] | None) -> httpx.Auth:
+    return httpx.BasicAuth(*credentials) if credentials else httpx.Auth()
 
 
 def pkce(verifier: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +16,7 @@ from key_value.aio.protocols import AsyncKeyValue
 from mcp.shared.auth import AuthorizationCodeResult
 
 from redmine_mcp_core.storage.memory import MemoryStore
+from tests.support.processes import listens, until
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, ConsoleMessage, Page
@@ -57,6 +58,7 @@ class Person:
     @classmethod
     async def at(cls, browser: Browser) -> Person:
         context = await browser.new_context(viewport=_size("desktop"))
+        context.set_default_timeout(10_000)
         person = cls(await context.new_page())
         person.page.on("console", person._note)
         person.page.on("pageerror", lambda error: person._complain(person.page.url, str(error)))
@@ -89,8 +91,14 @@ class Person:
         await self.arrives_at(destination)
 
     async def arrives_at(self, *parts: str) -> None:
-        """Wait until the address has one of these parts."""
-        await self.page.wait_for_url(lambda url: any(part in url for part in parts))
+        """Wait until the address has one of these parts; else tell where the person is."""
+        from playwright.async_api import Error
+
+        try:
+            await self.page.wait_for_url(lambda url: any(part in url for part in parts))
+        except Error as error:
+            words = await self.page.locator("body").inner_text()
+            raise AssertionError(f"stopped at {self.page.url}:\n{words[:1500]}") from error
 
     async def photograph(self, name: str) -> list[Path]:
         """The page on a desktop and on a phone, in the light and in the dark."""
@@ -133,18 +141,8 @@ class OAuthByPerson(OAuth):
         """Listen first; what goes wrong for the person ends the wait at once."""
         called_back = asyncio.create_task(super().callback_handler())
         try:
-            await _listening(self.redirect_port)
+            await until(lambda: listens(self.redirect_port))
             await self._steps(self._authorization_url)
             return await called_back
         finally:
             called_back.cancel()
-
-
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            with suppress(OSError):
-                _, writer = await asyncio.open_connection("localhost", port)
-                writer.close()
-                return
-            await asyncio.sleep(0.01)

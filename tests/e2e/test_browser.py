@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 import pytest
 from fastmcp import Client
 
@@ -65,7 +65,7 @@ async def test_a_person_signs_in(
         found = await client.call_tool("search_issues", {"query": "login page"})
         me = await client.read_resource("redmine://users/me")
 
-    assert "Let Desk & Co use Redmine as you?" == seen["heading"]
+    assert seen["heading"] == "Let Desk & Co use Redmine as you?"
     for words in (
         "issues, private notes",
         "It cannot change anything",
@@ -73,10 +73,10 @@ async def test_a_person_signs_in(
         ours.target.url.removeprefix("http://"),
     ):
         assert words in seen["consent"]
-    assert [] == person.complaints_about(ours.url)
+    assert person.complaints_about(ours.url) == []
     assert "Rework the login page" in str(issue.structured_content)
     assert "#1 " in found.content[0].text
-    assert "alice" == json.loads(me[0].text)["login"]
+    assert json.loads(me[0].text)["login"] == "alice"
 
 
 @pytest.mark.parametrize("where", ["here", "in Redmine"])
@@ -84,7 +84,11 @@ async def test_a_person_says_no(ours: Running, person: Person, where: str) -> No
     """Whoever presses Deny, on either page, is heard: the client learns access_denied."""
 
     async def steps(authorization_url: str) -> None:
-        await person.page.goto(authorization_url)
+        # Nobody ever grants carol just this, so a Redmine that is asked again has to ask her.
+        wish = httpx.URL(authorization_url).copy_merge_params(
+            {"scope": "view_issues view_changesets"}
+        )
+        await person.page.goto(str(wish))
         if where == "in Redmine":
             await person.press("Allow")
             await person.log_in_to_redmine("carol")
@@ -92,14 +96,13 @@ async def test_a_person_says_no(ours: Running, person: Person, where: str) -> No
         await person.press("Deny")
         await person.arrives_at(CLIENT_CALLBACK)
 
-    # Nobody ever grants carol just this, so Redmine has to ask.
-    oauth = OAuthByPerson(steps, scopes="view_issues view_changesets")
-    client = Client(f"{ours.url}/mcp", auth=oauth)
+    oauth = OAuthByPerson(steps)
     with pytest.raises(RuntimeError, match="Access was denied"):
-        await client.__aenter__()
+        async with Client(f"{ours.url}/mcp", auth=oauth):
+            pass
 
     assert "error=access_denied" in person.page.url
-    assert [] == person.complaints_about(ours.url)
+    assert person.complaints_about(ours.url) == []
 
 
 async def assert_page_of_ours(person: Person, name: str, sentence: str) -> None:
@@ -107,7 +110,7 @@ async def assert_page_of_ours(person: Person, name: str, sentence: str) -> None:
     words = await person.page.locator("main").inner_text()
     photographs = await person.photograph(name)
 
-    assert "You are not signed in" == await person.page.locator("h1").inner_text()
+    assert await person.page.locator("h1").inner_text() == "You are not signed in"
     assert sentence in words
     assert "connect again from your client" in words
     assert "fastmcp" not in (await person.page.content()).lower()
@@ -121,18 +124,32 @@ async def test_a_sign_in_that_has_run_out(ours: Running, person: Person) -> None
     await assert_page_of_ours(person, "problem-run-out", "has run out or was finished already.")
 
 
-async def test_a_sign_in_passed_on_by_somebody_else(
-    ours: Running, browser: Browser, person: Person
-) -> None:
-    """Who finishes a sign-in that another browser began is stopped, before any code goes out."""
-    begun = {
+async def begin(person: Person, server: str, **metadata: str) -> None:
+    """A client of this kind asks the person to sign in; they stand before our consent page."""
+    asked = {
         "response_type": "code",
-        "client_id": await register(ours.url),
+        "client_id": await register(server, **metadata),
         "redirect_uri": REDIRECT_URI,
         "code_challenge": pkce()[1],
         "code_challenge_method": "S256",
     }
-    await person.page.goto(f"{ours.url}/authorize?{urlencode(begun)}")
+    await person.page.goto(f"{server}/authorize?{urlencode(asked)}")
+
+
+async def test_a_client_with_a_boundless_name(server: Running, person: Person) -> None:
+    """A name is text, however long: it breaks, and is not taken for HTML."""
+    await begin(person, server.url, client_name=f"<b>Desk</b> {'x' * 90}")
+
+    await person.photograph("consent-long-name")
+
+    assert "Let <b>Desk</b> xxx" in await person.page.locator("h1").inner_text()
+
+
+async def test_a_sign_in_passed_on_by_somebody_else(
+    ours: Running, browser: Browser, person: Person
+) -> None:
+    """Who finishes a sign-in that another browser began is stopped, before any code goes out."""
+    await begin(person, ours.url)
     await person.press("Allow")
     await person.arrives_at("/login")
     (passed_on,) = parse_qs(urlsplit(person.page.url).query)["back_url"]

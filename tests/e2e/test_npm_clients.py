@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,27 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from tests.e2e.npm import Npm, environment, follow, installed
+from tests.support.processes import until
 from tests.support.servers import Running, Target, free_port, running_server
 from tests.support.sign_in import sign_in
 
 pytestmark = pytest.mark.npm
 
-ADDRESS = re.compile(r"http://\S+/authorize\?\S+")
-ISSUE = {"tool": "get_issue_details", "arguments": {"issue_id": 1}, "says": "Rework the login page"}
-SEARCH = {"tool": "search_issues", "arguments": {"query": "login page"}, "says": "#1 "}
-CALLS: list[dict[str, Any]] = [ISSUE, SEARCH]
+ADDRESS = re.compile(r"(http://\S+/authorize\?\S+)\s")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a tool, and what its answer says among other things."""
+
+    tool: str
+    arguments: dict[str, Any]
+    says: str
+
+
+ISSUE = Call("get_issue_details", {"issue_id": 1}, "Rework the login page")
+SEARCH = Call("search_issues", {"query": "login page"}, "#1 ")
+CALLS = (ISSUE, SEARCH)
 
 
 @pytest.fixture(scope="session")
@@ -37,14 +50,20 @@ async def ours(redmine: Target) -> AsyncIterator[Running]:
         yield running
 
 
+def addresses(log: Path) -> list[str]:
+    return ADDRESS.findall(log.read_text(encoding="utf-8"))
+
+
 async def address_in(log: Path) -> str:
     """The address that a client tells its user to open, once it does."""
-    async with asyncio.timeout(30):
-        while True:
-            said = log.read_text(encoding="utf-8") if log.exists() else ""
-            if found := ADDRESS.search(said):
-                return found[0]
-            await asyncio.sleep(0.02)
+    found: list[str] = []
+
+    async def told() -> bool:
+        found[:] = addresses(log)
+        return bool(found)
+
+    await until(told)
+    return found[0]
 
 
 async def test_mcp_remote(npm: Npm, ours: Running, tmp_path: Path) -> None:
@@ -61,10 +80,10 @@ async def test_mcp_remote(npm: Npm, ours: Running, tmp_path: Path) -> None:
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(person())
         async with Client(remote) as client:
-            said = [await client.call_tool(call["tool"], call["arguments"]) for call in CALLS]
+            said = [await client.call_tool(call.tool, call.arguments) for call in CALLS]
 
     for call, result in zip(CALLS, said, strict=True):
-        assert call["says"] in result.content[0].text
+        assert call.says in result.content[0].text
 
 
 class Inspector:
@@ -101,9 +120,9 @@ class Inspector:
         result: dict[str, Any] = json.loads(said)["result"]
         return result
 
-    async def call(self, call: dict[str, Any], *options: str) -> str:
+    async def call(self, call: Call, *options: str) -> str:
         """The text of a tool's answer."""
-        arguments = ["--tool-name", call["tool"], "--tool-args-json", json.dumps(call["arguments"])]
+        arguments = ["--tool-name", call.tool, "--tool-args-json", json.dumps(call.arguments)]
         result = await self("--method", "tools/call", *arguments, *options)
         return str(result["content"][0]["text"])
 
@@ -120,7 +139,7 @@ async def test_inspector_with_a_token(npm: Npm, ours: Running, tmp_path: Path, e
 
     assert {"get_issue_details", "search_issues"} <= {tool["name"] for tool in listed["tools"]}
     for call, text in zip(CALLS, said, strict=True):
-        assert call["says"] in text
+        assert call.says in text
 
 
 async def test_inspector_signs_in_by_itself(npm: Npm, ours: Running, tmp_path: Path) -> None:
@@ -132,4 +151,4 @@ async def test_inspector_signs_in_by_itself(npm: Npm, ours: Running, tmp_path: P
     later = await inspector.call(ISSUE, "--stored-auth-only")
 
     assert {"get_issue_details", "search_issues"} <= {tool["name"] for tool in listed["tools"]}
-    assert ISSUE["says"] in later
+    assert ISSUE.says in later

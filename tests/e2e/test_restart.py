@@ -18,12 +18,14 @@ from fastmcp import Client
 from redmine_mcp_sandbox import Sandbox
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.support.processes import Process, listens
+from tests.support.processes import Process, answers_with, listens, until
 from tests.support.servers import Target, free_port, server_environment, serving
 from tests.support.sign_in import Tokens, refresh, sign_in, tokens_from
 
 Era = Literal["auto", "legacy"]
 ERAS: list[Era] = ["auto", "legacy"]
+CUT_AFTER = 1.0
+"""Seconds within which a server that cuts off its calls would do so (sse-starlette: 0.3)."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ async def test_a_killed_server_forgets_nobody(place: Place) -> None:
     """After kill -9 and a new start both tokens go on working, without a new sign-in."""
     async with place.serve() as process:
         tokens = await sign_in(place.url)
-        assert "Rework the login page" == await place.subject_of_issue_1(tokens)
+        assert await place.subject_of_issue_1(tokens) == "Rework the login page"
         process.send(signal.SIGKILL)
-        assert -signal.SIGKILL == await process.exit_code()
+        assert await process.exit_code() == -signal.SIGKILL
     async with place.serve():
         subject = await place.subject_of_issue_1(tokens)
         renewed = tokens_from(await refresh(place.url, tokens), tokens.client_id)
@@ -118,12 +120,14 @@ async def test_a_call_in_flight_is_finished(tmp_path: Path, era: Era) -> None:
             await slow.asked.wait()
             process.send(signal.SIGTERM)
             await process.stops_listening(place.port)
+            cut, _ = await asyncio.wait({call}, timeout=CUT_AFTER)
+            assert not cut
             slow.let_go.set()
             issue = await call
         code = await process.exit_code()
 
-    assert "Rework the login page" == (issue.structured_content or {})["subject"]
-    assert 0 == code
+    assert (issue.structured_content or {})["subject"] == "Rework the login page"
+    assert code == 0
     assert "Traceback" not in process.stderr
 
 
@@ -134,7 +138,7 @@ async def test_an_idle_server_ends_at_once(place: Place, number: signal.Signals)
         await sign_in(place.url)
         process.send(number)
 
-        assert 0 == await process.exit_code()
+        assert await process.exit_code() == 0
         assert "Traceback" not in process.stderr
         assert "stopped" in process.stderr.splitlines()[-1]
 
@@ -153,18 +157,16 @@ async def test_a_redmine_that_comes_later(tmp_path: Path) -> None:
         refused = await place.answer_to_a_call(tokens)
         async with serving(sandbox.app, port):
             subject = await place.subject_of_issue_1(tokens)
-            async with asyncio.timeout(10):
-                while (await http.get(f"{place.url}/ready")).status_code != 200:
-                    await asyncio.sleep(0.05)
+            await until(lambda: answers_with(200, f"{place.url}/ready"))
 
-    assert 200 == health.status_code
-    assert 503 == not_ready.status_code
+    assert health.status_code == 200
+    assert not_ready.status_code == 503
     assert "Redmine cannot be reached" in not_ready.json()["checks"]["redmine"]
-    assert "ok" == not_ready.json()["checks"]["token_store"]
-    assert 503 == refused.status_code
-    assert 0 < int(refused.headers["Retry-After"])
+    assert not_ready.json()["checks"]["token_store"] == "ok"
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) > 0
     assert "Redmine cannot be asked" in refused.json()["error_description"]
-    assert "Rework the login page" == subject
+    assert subject == "Rework the login page"
 
 
 async def test_demo(tmp_path: Path) -> None:
@@ -183,7 +185,9 @@ async def test_demo(tmp_path: Path) -> None:
         process.send(signal.SIGINT)
         code = await process.exit_code()
 
-    snippets = [json.loads(snippet) for snippet in re.findall(r"^  .*?(\{.*\})", said, re.MULTILINE)]
+    snippets = [
+        json.loads(snippet) for snippet in re.findall(r"^  .*?(\{.*\})", said, re.MULTILINE)
+    ]
     assert f"claude mcp add --transport http redmine {url}/mcp" in said
     assert [
         {"mcpServers": {"redmine": {"command": "npx", "args": ["-y", "mcp-remote", f"{url}/mcp"]}}},
@@ -192,8 +196,8 @@ async def test_demo(tmp_path: Path) -> None:
     ] == snippets
     for login in ("alice", "bob", "carol"):
         assert re.search(rf"^  {login} +password1234 +\w", said, re.MULTILINE)
-    assert "bob" == json.loads(me[0].text)["login"]
-    assert 0 == code
+    assert json.loads(me[0].text)["login"] == "bob"
+    assert code == 0
     assert "Traceback" not in process.stderr
 
 
@@ -225,11 +229,11 @@ async def test_wrong_settings_are_told_all_at_once(sandbox: Target, tmp_path: Pa
 
     code, problems = await exit_of_serve(tmp_path / "process", environment)
 
-    assert 2 == code
+    assert code == 2
     assert len(WRONG) == len(problems)
     for sentence in WRONG:
         assert any(sentence in problem for problem in problems), (sentence, problems)
-    assert not any("short" == word for problem in problems for word in problem.split())
+    assert not any(word == "short" for problem in problems for word in problem.split())
     assert not await listens(port)
 
 
@@ -250,8 +254,8 @@ async def test_what_cannot_be_opened_is_named(
 
     code, problems = await exit_of_serve(tmp_path / "process", {**environment, setting: value})
 
-    assert 2 == code
-    assert 1 == len(problems)
+    assert code == 2
+    assert len(problems) == 1
     assert setting in problems[0]
     assert sentence in problems[0]
     assert "hunter2" not in problems[0]
@@ -265,5 +269,5 @@ async def test_a_port_that_is_taken(place: Place) -> None:
         environment = server_environment(place.target, place.port, store)
         code, problems = await exit_of_serve(place.folder / "second", environment)
 
-    assert 2 == code
+    assert code == 2
     assert f"MCP_PORT: cannot listen on 127.0.0.1:{place.port}" in problems[-1]

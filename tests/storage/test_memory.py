@@ -6,15 +6,17 @@ import os
 
 import pytest
 
-from redmine_mcp_core.storage import EncryptedStore, MemoryStore, TokenStore
-from redmine_mcp_core.testing.token_store_contract import TokenStoreContract
+from redmine_mcp_core.storage import EncryptedStore, MemoryStore, RecordStore, TokenStore
+from redmine_mcp_core.testing.token_store_contract import RecordStoreContract, TokenStoreContract
 
 
-class TestMemoryStore(TokenStoreContract):
+class TestMemoryStore(RecordStoreContract):
     """The memory store."""
 
+    histories = 50
+
     @pytest.fixture
-    def store(self) -> TokenStore:
+    def store(self) -> RecordStore:
         return MemoryStore()
 
 

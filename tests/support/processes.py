@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,7 +39,10 @@ class Process:
         return self
 
     async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         if self._process.returncode is None:
             self._process.kill()
@@ -58,16 +61,20 @@ class Process:
 
     async def serves(self, url: str) -> None:
         """Wait until a server there is alive. Raises ``AssertionError`` if the process ends."""
-        async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False) as http:
-            while not await _alive(http, url):
-                assert self._process.returncode is None, f"it has ended:\n{self.stderr}"
-                await asyncio.sleep(0.02)
+
+        async def alive() -> bool:
+            assert self._process.returncode is None, f"it has ended:\n{self.stderr}"
+            return await answers_with(200, f"{url}/health")
+
+        await until(alive)
 
     async def stops_listening(self, port: int) -> None:
         """Wait until nothing accepts connections at the port any more."""
-        async with asyncio.timeout(10):
-            while await listens(port):
-                await asyncio.sleep(0.01)
+
+        async def silent() -> bool:
+            return not await listens(port)
+
+        await until(silent)
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -78,17 +85,28 @@ class Process:
             return await self._process.wait()
 
 
-async def _alive(http: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await http.get(f"{url}/health")).status_code == 200
-    except httpx.TransportError:
-        return False
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that tells nobody when it happens; half a minute at most."""
+    async with asyncio.timeout(30):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+async def answers_with(status: int, url: str) -> bool:
+    """Whether something answers at the address, and with this status."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        try:
+            return (await http.get(url)).status_code == status
+        except httpx.TransportError:
+            return False
 
 
 async def listens(port: int) -> bool:
     """Whether something on loopback accepts connections at the port."""
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        _, writer = await asyncio.open_connection("localhost", port)
     except OSError:
         return False
     writer.close()

@@ -1,5 +1,6 @@
-"""The issues plugin: read and search Redmine issues."""
+"""The issues plugin: what people do with Redmine issues."""
 
-from redmine_mcp_issues.tools import plugin
+from redmine_mcp_issues import reading  # noqa: F401 - it declares its tools on the plugin
+from redmine_mcp_issues.plugin import plugin
 
 __all__ = ["plugin"]

@@ -77,7 +77,7 @@ class IssueDetails(Result):
     journals_total: int = 0
 
     def text(self) -> str:
-        quoted = Quotation().enclose("\n".join(self._lines()))
+        quoted = Quotation().enclose("\n".join(filter(None, self._lines())))
         return "\n".join([quoted, *self._left_out()])
 
     def _lines(self) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -31,6 +32,8 @@ _REFERENCES: dict[str, Literal["issue_statuses", "issue_priorities", "trackers"]
 
 _LONG = frozenset({"description"})
 """Attributes of which only that they changed is told."""
+
+_ID = re.compile(r"[0-9]{1,10}")
 
 Names = dict[str, dict[int, str]]
 
@@ -134,4 +137,5 @@ def _change(label: str, old: Any, new: Any, names: dict[int, str]) -> str:
 
 def _value(value: Any, names: dict[int, str]) -> str:
     text = line(str(value)) if value not in (None, "") else "none"
-    return names.get(int(text), text) if text.isdigit() else text
+    # The values of a text field are anybody's: no number is read that cannot be an id.
+    return names.get(int(text), text) if names and _ID.fullmatch(text) else text

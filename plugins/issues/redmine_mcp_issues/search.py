@@ -14,12 +14,17 @@ PAGE = 25
 _TITLE = re.compile(r"(?P<tracker>.+?) #\d+ \((?P<status>.+?)\): (?P<subject>.*)", re.DOTALL)
 """An issue's title in a search result (app/models/issue.rb, acts_as_event)."""
 
-_WORD = re.compile(r"\w{2,}")
+_WORD = re.compile(r'"[^"]+"|\S+')
+_HAN = re.compile(r"[\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
 def searchable(query: str) -> bool:
-    """Whether Redmine would search at all: it drops words of one letter (lib/redmine/search.rb)."""
-    return bool(_WORD.search(query))
+    """Whether Redmine would search at all: it drops words of one letter, but for Chinese ones.
+
+    A word is what stands between blanks or quotes, such as ``C++`` (lib/redmine/search.rb).
+    """
+    words = (word.strip('" ') for word in _WORD.findall(query))
+    return any(len(word) > 1 or _HAN.match(word) for word in words)
 
 
 class Hit(BaseModel):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -197,7 +198,7 @@ class OAuthRoutes:
         """The path and query of a URL of ours; of any other, nothing."""
         ours = url.removeprefix(self.base_url)
         parts = urlsplit(ours)
-        is_path = ours.startswith("/") and not ours.startswith(("//", "/\\"))
+        is_path = ours.startswith("/") and not ours.startswith("//")
         return ours if is_path and not parts.scheme and not parts.netloc else ""
 
     def _url(self, path: str) -> str:
@@ -232,8 +233,12 @@ def _credentials(request: Request, params: Mapping[str, str]) -> ClientCredentia
 async def _form(request: Request) -> dict[str, str]:
     """The parameters of a POST: of its body, form or JSON, over those of its query."""
     params = dict(request.query_params)
+    body: Mapping[str, object]
     if "json" in request.headers.get("Content-Type", ""):
-        body = await request.json()
+        try:
+            body = await request.json()
+        except ValueError as error:
+            raise HTTPException(400) from error
     else:
         body = await request.form()
     return params | {name: value for name, value in body.items() if isinstance(value, str)}

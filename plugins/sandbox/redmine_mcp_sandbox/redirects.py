@@ -13,10 +13,13 @@ def matches_redirect_uri(uri: str, registered: Iterable[str]) -> bool:
     Exact, with two exceptions: a query is tolerated, and a loopback *address* may have any port
     (RFC 8252, section 7.3). The name ``localhost`` is no address: its port counts.
     """
-    asked = urlsplit(uri)
-    if not asked.scheme or not asked.netloc or asked.fragment:
+    try:
+        asked = urlsplit(uri)
+        if not asked.scheme or not asked.netloc or asked.fragment:
+            return False
+        return any(_comparable(asked) == _comparable(urlsplit(known)) for known in registered)
+    except ValueError:  # a port that is no number, a broken IPv6 address
         return False
-    return any(_comparable(asked) == _comparable(urlsplit(known)) for known in registered)
 
 
 def add_query(uri: str, params: dict[str, str]) -> str:

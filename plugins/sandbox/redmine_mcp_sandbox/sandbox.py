@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from redmine_mcp_sandbox import pages
@@ -63,6 +64,8 @@ class Sandbox:
         oauth = OAuthRoutes(self._world, self._doorkeeper, self.base_url)
         self.app: ASGIApp = Starlette(
             routes=[
+                Route("/", _home),
+                Route("/my/page", _home),
                 *oauth.routes(),
                 *rest_routes(self._world, self._doorkeeper, self.base_url),
             ],
@@ -161,6 +164,10 @@ class _Door:
         self.sandbox.requests.append(SeenRequest(request.method, path, query, headers))
         unavailable = PlainTextResponse("Service Unavailable", 503)
         await (unavailable if self.sandbox.outage else self.app)(scope, receive, send)
+
+
+async def _home(_request: Request) -> Response:
+    return pages.page("Nothing to see here", "<p>The sandbox has a sign-in and an API.</p>")
 
 
 async def _not_found(_request: Request, _error: Exception) -> Response:

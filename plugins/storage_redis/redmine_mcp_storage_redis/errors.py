@@ -14,8 +14,11 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.NoPermissionError, "does not let this user do what a token store needs"),
     (exceptions.ReadOnlyError, "is a read-only replica; name the primary"),
     (exceptions.OutOfMemoryError, "is out of memory"),
+    (exceptions.ClusterDownError, "is a cluster with too few nodes up"),
     (exceptions.TimeoutError, "did not answer in time"),
+    (TimeoutError, "did not answer in time"),
     (exceptions.ConnectionError, "cannot be reached"),
+    (exceptions.RedisClusterException, "is a cluster of which no node can be reached"),
     (OSError, "cannot be reached"),
 )
 """The first class that fits; what Redis itself says may repeat the arguments of a command."""
@@ -26,7 +29,7 @@ def speaking(where: str) -> Iterator[None]:
     """Turn redis-py's errors into the contract's."""
     try:
         yield
-    except (exceptions.RedisError, OSError) as error:
+    except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as error:
         fitting = (sentence for kind, sentence in _SENTENCES if isinstance(error, kind))
         sentence = next(fitting, f"refused a command ({type(error).__name__})")
         raise StoreUnavailable(f"Redis at {where} {sentence}.") from error

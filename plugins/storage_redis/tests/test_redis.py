@@ -35,9 +35,9 @@ async def test_every_name_has_the_prefix_and_every_deadline_is_in_redis(server: 
         async with BACKEND.open(server.url) as store:
             await store.put("key", {}, collection="a:b", ttl=1.5)
             await store.ping()
-        left = client.pttl("redmine-mcp:a%3Ab:key")
+        left = client.pttl("redmine-mcp:{a%3Ab}:key")
 
-        assert set(client.keys()) == {"redmine-mcp:a%3Ab:key", "redmine-mcp:ping"}
+        assert set(client.keys()) == {"redmine-mcp:{a%3Ab}:key", "redmine-mcp:ping"}
         assert 1000 < left <= 1500
 
 

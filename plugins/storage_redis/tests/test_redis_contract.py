@@ -9,15 +9,15 @@ import pytest
 from redis import Redis
 from redmine_mcp_storage_redis import plugin
 
-from redmine_mcp_core import TokenStore
-from redmine_mcp_core.testing.token_store_contract import TokenStoreContract
+from redmine_mcp_core import RecordStore
+from redmine_mcp_core.testing.token_store_contract import RecordStoreContract
 
 
-class TestRedisStore(TokenStoreContract):
+class TestRedisStore(RecordStoreContract):
     """The Redis store."""
 
     @pytest.fixture
-    async def store(self, server: Any) -> AsyncIterator[TokenStore]:
+    async def store(self, server: Any) -> AsyncIterator[RecordStore]:
         with Redis.from_url(server.url) as client:
             client.flushdb()
         (backend,) = plugin.register_token_stores()

@@ -41,7 +41,23 @@ def _create_entries(db: Database) -> None:
     entries.create_index(["expires_at"])
 
 
-_MIGRATIONS: tuple[Callable[[Database], None], ...] = (_create_entries,)
+def _create_locks_and_counters(db: Database) -> None:
+    # AUTOINCREMENT: a fence never comes again, not even when its row is gone.
+    db.execute(
+        "CREATE TABLE locks (fence INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "name TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, expires_at REAL NOT NULL)"
+    )
+    db.table("counters").create(
+        {"name": str, "count": int, "expires_at": float},
+        pk="name",
+        not_null={"count", "expires_at"},
+    )
+
+
+_MIGRATIONS: tuple[Callable[[Database], None], ...] = (
+    _create_entries,
+    _create_locks_and_counters,
+)
 """Each brings the schema one version on; ``user_version`` counts those that were applied."""
 
 
@@ -72,8 +88,13 @@ def touch(db: Database) -> None:
 
 
 @contextmanager
-def transaction(db: Database) -> Iterator[sqlite3.Connection]:
-    """Run several statements as one; take the write lock first, to wait for it only once."""
+def transaction(db: Database, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+    """Run several statements as one; take the write lock first, to wait for it only once.
+
+    What is not ``durable`` outlives the process but perhaps not the machine: its commit does not
+    wait for the disk.
+    """
+    db.conn.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     db.conn.execute("BEGIN IMMEDIATE")
     try:
         yield db.conn
@@ -103,7 +124,8 @@ def _connect(path: Path, busy_seconds: float) -> Database:
     )
     try:
         # FULL: what was acknowledged is on the disk, not only in the kernel's memory. A refresh
-        # token that is lost in a power cut is a user who has to sign in again.
+        # token that is lost in a power cut is a user who has to sign in again. Locks and counters
+        # are another matter: with the machine, everybody whom they concern is gone.
         conn.execute("PRAGMA synchronous = FULL")
         # No plugins of sqlite-utils: whatever else is installed has no business with tokens.
         return Database(conn, recursive_triggers=False, execute_plugins=False)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from redmine_mcp_core import StoreError, TokenStore, TokenStoreBackend, hookimpl
+from redmine_mcp_core import RecordStore, StoreError, TokenStoreBackend, hookimpl
 from redmine_mcp_storage_sqlite.store import SQLiteStore
 
 _FORM = "write TOKEN_STORE_URL as sqlite:///absolute/path.sqlite3 or sqlite:///~/path.sqlite3"
@@ -32,7 +32,7 @@ def path_from_url(url: str) -> Path:
 
 
 @asynccontextmanager
-async def _open(url: str) -> AsyncGenerator[TokenStore]:
+async def _open(url: str) -> AsyncGenerator[RecordStore]:
     store = await SQLiteStore.open(path_from_url(url))
     try:
         yield store

@@ -19,34 +19,39 @@ from typing import Any, SupportsFloat, TypeVar
 
 from sqlite_utils import Database
 
-from redmine_mcp_core import StoreError, StoreUnavailable
+from redmine_mcp_core import Record, RecordStore, StoreError, StoreUnavailable
 from redmine_mcp_storage_sqlite.database import open_file, touch, transaction
 from redmine_mcp_storage_sqlite.errors import is_busy, speaking
+from redmine_mcp_storage_sqlite.statements import (
+    COUNT,
+    INSERT_IF_ABSENT,
+    LOCK,
+    PURGE_COUNTERS,
+    PURGE_ENTRIES,
+    PURGE_LOCKS,
+    REPLACE,
+    SCAN,
+    SELECT,
+    TAKE,
+    UNLOCK,
+    UNLOCK_EXPIRED,
+    UPSERT,
+)
 
 _T = TypeVar("_T")
-_Read = tuple[dict[str, Any] | None, float | None]
+_Found = tuple[dict[str, Any] | None, float | None]
 
 _DEFAULT_COLLECTION = "default"
 
-_PURGE_STEP = 500
-"""Rows deleted at once: other writes get their turn in between."""
+_PURGE_STEP = 200
+"""Rows deleted at once: other writes get their turn in between, after some milliseconds."""
 
-_SELECT = "SELECT value, expires_at FROM entries WHERE collection = ? AND key = ?"
-_UPSERT = """
-    INSERT INTO entries (collection, key, value, expires_at) VALUES (?, ?, ?, ?)
-    ON CONFLICT (collection, key)
-    DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
-"""
-_INSERT_IF_ABSENT = f"{_UPSERT} WHERE entries.expires_at <= ? RETURNING 1"
-_TAKE = "DELETE FROM entries WHERE collection = ? AND key = ? RETURNING value, expires_at"
-_PURGE = """
-    DELETE FROM entries
-    WHERE rowid IN (SELECT rowid FROM entries WHERE expires_at <= ? LIMIT ?)
-"""
+_SCAN_STEP = 200
+"""Rows read at once, on the event loop."""
 
 
-class SQLiteStore:
-    """A ``TokenStore`` in one SQLite file, for any number of processes on one machine."""
+class SQLiteStore(RecordStore):
+    """A token store in one SQLite file, for any number of processes on one machine."""
 
     def __init__(
         self, path: Path, writer: Database, reader: Database, thread: ThreadPoolExecutor
@@ -128,17 +133,10 @@ class SQLiteStore:
         """Return the entries and their seconds left, in the order of their keys."""
         collection = collection or _DEFAULT_COLLECTION
 
-        def read(db: Database) -> list[_Read]:
-            return [_live(db.conn.execute(_SELECT, (collection, key)).fetchall()) for key in keys]
+        def read(db: Database) -> list[_Found]:
+            return [_live(db.conn.execute(SELECT, (collection, key)).fetchall()) for key in keys]
 
-        try:
-            return read(self._reader)
-        except sqlite3.Error as error:
-            if not is_busy(error):
-                with speaking(self._path):
-                    raise
-        # Another process has the file to itself for a moment; wait for it off the event loop.
-        return await self._write(lambda: read(self._writer))
+        return await self._read(read)
 
     async def put_many(
         self,
@@ -156,11 +154,7 @@ class SQLiteStore:
             for key, value in zip(keys, values, strict=True)
         ]
 
-        def put() -> None:
-            with transaction(self._writer) as conn:
-                conn.executemany(_UPSERT, rows)
-
-        await self._write(put)
+        await self._upsert(rows)
 
     async def delete_many(self, keys: Sequence[str], *, collection: str | None = None) -> int:
         """Delete the entries; return how many live ones there were."""
@@ -184,21 +178,84 @@ class SQLiteStore:
 
         def insert() -> bool:
             with transaction(self._writer) as conn:
-                return bool(conn.execute(_INSERT_IF_ABSENT, (*row, time.time())).fetchall())
+                return bool(conn.execute(INSERT_IF_ABSENT, (*row, time.time())).fetchall())
 
         return await self._write(insert)
+
+    async def acquire_lock(self, name: str, owner: str, *, ttl: SupportsFloat) -> int | None:
+        """Take or prolong a lock; None if another owner has it."""
+        seconds = _seconds(ttl)
+
+        def acquire() -> int | None:
+            with transaction(self._writer, durable=False) as conn:
+                now = time.time()
+                conn.execute(UNLOCK_EXPIRED, (name, now))
+                rows = conn.execute(LOCK, (name, owner, now + seconds)).fetchall()
+                return rows[0][0] if rows else None
+
+        return await self._write(acquire)
+
+    async def release_lock(self, name: str, owner: str) -> bool:
+        """Give a lock back, if ``owner`` holds it."""
+
+        def release() -> bool:
+            with transaction(self._writer, durable=False) as conn:
+                return conn.execute(UNLOCK, (name, owner, time.time())).rowcount == 1
+
+        return await self._write(release)
+
+    async def increment(self, name: str, *, window: SupportsFloat, by: int = 1) -> int:
+        """Add to a counter and return its sum."""
+        seconds = _seconds(window)
+        if by < 1:
+            raise ValueError("a counter only counts up: by must be at least 1")
+
+        def count() -> int:
+            with transaction(self._writer, durable=False) as conn:
+                now = time.time()
+                values = {"name": name, "by": by, "now": now, "deadline": now + seconds}
+                ((total,),) = conn.execute(COUNT, values).fetchall()
+                return int(total)
+
+        return await self._write(count)
+
+    async def scan(self, cursor: str = "") -> tuple[Sequence[Record], str]:
+        """Return the next live entries, in the order in which they were first written."""
+        start = int(cursor or 0)
+        rows = await self._read(lambda db: db.conn.execute(SCAN, (start, _SCAN_STEP)).fetchall())
+        found = [(row[1], row[2], *_live([row[3:]])) for row in rows]
+        records = [
+            Record(c, key, value, left) for c, key, value, left in found if value is not None
+        ]
+        return records, str(rows[-1][0]) if len(rows) == _SCAN_STEP else ""
+
+    async def replace(self, changes: Sequence[tuple[Record, Mapping[str, Any]]]) -> int:
+        """Give records new values where they still hold the old ones, in one transaction."""
+        rows = [
+            (json.dumps(dict(value)), record.collection, record.key, json.dumps(record.value))
+            for record, value in changes
+        ]
+
+        def replace() -> int:
+            with transaction(self._writer) as conn:
+                return sum(conn.execute(REPLACE, row).rowcount for row in rows)
+
+        return await self._write(replace)
+
+    async def load(self, records: Sequence[Record]) -> None:
+        """Write records of another store, in one transaction."""
+        rows = [
+            (record.collection, record.key, json.dumps(record.value), _deadline(record.ttl))
+            for record in records
+        ]
+        await self._upsert(rows)
 
     async def purge_expired(self) -> int:
         """Delete what has expired; return how many entries went."""
         before = time.time()
-        gone = 0
-        while True:
-            deleted = await self._write(
-                lambda: self._writer.conn.execute(_PURGE, (before, _PURGE_STEP)).rowcount
-            )
-            gone += deleted
-            if deleted < _PURGE_STEP:
-                return gone
+        await self._purge(PURGE_LOCKS, before)
+        await self._purge(PURGE_COUNTERS, before)
+        return await self._purge(PURGE_ENTRIES, before)
 
     async def ping(self) -> None:
         """Return if the store can be read and written, else raise ``StoreUnavailable``."""
@@ -213,15 +270,44 @@ class SQLiteStore:
 
         await self._write(write)
 
+    async def _upsert(self, rows: Sequence[tuple[str, str, str, float | None]]) -> None:
+        def upsert() -> None:
+            with transaction(self._writer) as conn:
+                conn.executemany(UPSERT, rows)
+
+        await self._write(upsert)
+
+    async def _purge(self, statement: str, before: float) -> int:
+        def purge() -> int:
+            with transaction(self._writer, durable=False) as conn:
+                return conn.execute(statement, (before, _PURGE_STEP)).rowcount
+
+        gone = 0
+        while True:
+            deleted = await self._write(purge)
+            gone += deleted
+            if deleted < _PURGE_STEP:
+                return gone
+
     async def _take(self, keys: Sequence[str], collection: str | None) -> list[dict[str, Any]]:
         names = [(collection or _DEFAULT_COLLECTION, key) for key in keys]
 
         def take() -> list[dict[str, Any]]:
             with transaction(self._writer) as conn:
-                taken = [_live(conn.execute(_TAKE, name).fetchall()) for name in names]
+                taken = [_live(conn.execute(TAKE, name).fetchall()) for name in names]
             return [value for value, _ in taken if value is not None]
 
         return await self._write(take)
+
+    async def _read(self, read: Callable[[Database], _T]) -> _T:
+        try:
+            return read(self._reader)
+        except sqlite3.Error as error:
+            if not is_busy(error):
+                with speaking(self._path):
+                    raise
+        # Another process has the file to itself for a moment; wait for it off the event loop.
+        return await self._write(lambda: read(self._writer))
 
     async def _write(self, job: Callable[[], _T]) -> _T:
         if self._closed:
@@ -234,7 +320,7 @@ class SQLiteStore:
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
 
-def _live(rows: list[tuple[str, float | None]]) -> _Read:
+def _live(rows: list[tuple[str, float | None]]) -> _Found:
     """Read what a statement found under one name, unless it has expired."""
     for text, expires_at in rows:
         left = None if expires_at is None else expires_at - time.time()
@@ -247,7 +333,11 @@ def _deadline(ttl: SupportsFloat | None) -> float | None:
     """Return when it ends, as a wall clock's seconds: other processes read it, after reboots."""
     if ttl is None:
         return None
+    return time.time() + _seconds(ttl)
+
+
+def _seconds(ttl: SupportsFloat) -> float:
     seconds = float(ttl)
     if not 0 < seconds < math.inf:
         raise ValueError("a time to live must be a positive, finite number of seconds")
-    return time.time() + seconds
+    return seconds

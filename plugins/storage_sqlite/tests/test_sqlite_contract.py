@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from redmine_mcp_storage_sqlite import plugin
 
-from redmine_mcp_core import TokenStore
-from redmine_mcp_core.testing.token_store_contract import TokenStoreContract
+from redmine_mcp_core import RecordStore
+from redmine_mcp_core.testing.token_store_contract import RecordStoreContract
 
 
-class TestSQLiteStore(TokenStoreContract):
+class TestSQLiteStore(RecordStoreContract):
     """The SQLite store."""
 
     @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[TokenStore]:
+    async def store(self, tmp_path: Path) -> AsyncIterator[RecordStore]:
         (backend,) = plugin.register_token_stores()
         async with backend.open(f"sqlite://{tmp_path}/tokens.sqlite3") as store:
             yield store

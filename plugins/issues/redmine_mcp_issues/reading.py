@@ -1,4 +1,4 @@
-"""The tools that this plugin adds."""
+"""The tools that read and search."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from redmine_mcp_core import (
     CurrentRedmine,
     Forbidden,
     NotFound,
-    Plugin,
     Redmine,
     segment,
 )
 from redmine_mcp_issues.details import IssueDetails, details_from
+from redmine_mcp_issues.plugin import plugin
 from redmine_mcp_issues.search import PAGE, SearchHits, hits_from, searchable
-
-plugin = Plugin()
 
 Include = Literal[
     "journals",
@@ -90,5 +88,7 @@ async def search_issues(
             offset=(page - 1) * PAGE,
         )
     except (NotFound, Forbidden):
+        if not project:
+            raise
         raise NotFound(f"Project “{project}”") from None
     return hits_from(answer, page=page)

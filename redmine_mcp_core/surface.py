@@ -1,0 +1,77 @@
+"""What a model sees at once, and how it finds the rest.
+
+A listed tool costs every conversation its description and schema. So the daily ones are listed, and
+the others are found by what they do and called by name: two small tools instead of sixty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastmcp.exceptions import NotFoundError
+from fastmcp.server.context import Context
+from fastmcp.server.dependencies import get_context
+from fastmcp.server.transforms.search import BM25SearchTransform
+from fastmcp.server.transforms.search.base import serialize_tools_for_output_markdown
+from fastmcp.tools import Tool, ToolResult
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+FIND = "find_tools"
+CALL = "call_tool"
+MOST_FOUND = 5
+
+
+class Surface(BM25SearchTransform):
+    """Lists only some tools; the others stand behind ``find_tools`` and ``call_tool``."""
+
+    def __init__(self, listed: Sequence[str]) -> None:
+        super().__init__(
+            max_results=MOST_FOUND,
+            always_visible=list(listed),
+            search_tool_name=FIND,
+            call_tool_name=CALL,
+        )
+        self._find, self._call = self._finder(), self._caller()
+
+    def _make_search_tool(self) -> Tool:
+        return self._find
+
+    def _make_call_tool(self) -> Tool:
+        return self._call
+
+    def _finder(self) -> Tool:
+        async def find_tools(
+            query: Annotated[str, Field(description="What you want to do")],
+        ) -> str:
+            """Find more tools, with their parameters, for what no listed tool does."""
+            hidden = await self._get_visible_tools(get_context())
+            found = await self._search(hidden, query)
+            return serialize_tools_for_output_markdown(
+                [tool.model_copy(update={"output_schema": None}) for tool in found]
+            )
+
+        return Tool.from_function(
+            find_tools,
+            title="Find more tools",
+            annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
+            output_schema=None,
+        )
+
+    def _caller(self) -> Tool:
+        async def call_tool(name: str, arguments: dict[str, Any] | None = None) -> ToolResult:
+            """Call a tool that find_tools named."""
+            context: Context = get_context()
+            if name in {FIND, CALL} or not any(
+                tool.name == name for tool in await self.get_tool_catalog(context)
+            ):
+                raise NotFoundError(f"Unknown tool: {name!r}")
+            return await context.fastmcp.call_tool(name, arguments)
+
+        return Tool.from_function(
+            call_tool,
+            title="Call a found tool",
+            annotations=ToolAnnotations(read_only_hint=False, open_world_hint=False),
+            output_schema=None,
+        )

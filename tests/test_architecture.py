@@ -1,0 +1,313 @@
+"""The arrows of the design: which room may import which, read from the imports themselves."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CORE = "redmine_mcp_core"
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+
+KNOWS_EVERYBODY = {"cli", "http", "server", "serving"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    # What knows nothing of the server.
+    "redmine": set(),
+    "storage": set(),
+    "results": set(),
+    "declaration": set(),
+    "demo": set(),
+    "settings": set(),
+    "seams": set(),
+    "auth.caller": set(),
+    "observability.health": set(),
+    "observability.logs": set(),
+    # What a plugin and the host say to each other.
+    "components": {"confirmation", "declaration", "redmine", "results"},
+    "current": {"auth.caller", "redmine"},
+    "events": {"auth.caller", "declaration"},
+    "selection": {"declaration"},
+    "confirmation": {"redmine"},
+    "hookspecs": {"components", "demo", "events", "observability.health", "storage"},
+    "": {
+        "auth.caller",
+        "components",
+        "confirmation",
+        "current",
+        "declaration",
+        "demo",
+        "events",
+        "observability.health",
+        "redmine",
+        "results",
+        "storage",
+    },
+    # What runs the plugins.
+    "observability.metrics": {"events"},
+    "plugins": {
+        "components",
+        "demo",
+        "events",
+        "hookspecs",
+        "observability.health",
+        "observability.logs",
+        "storage",
+    },
+    "builtins": {
+        "components",
+        "events",
+        "observability.health",
+        "observability.metrics",
+        "redmine",
+        "storage",
+    },
+    "index": {"components"},
+    "calls": {
+        "components",
+        "current",
+        "events",
+        "index",
+        "observability.logs",
+        "plugins",
+        "redmine",
+    },
+    # Who is calling.
+    "auth": {
+        "events",
+        "observability.logs",
+        "plugins",
+        "redmine",
+        "seams",
+        "settings",
+        "storage",
+    },
+    "docs": {"settings"},
+    "observability": set(),
+    # For plugin authors: a whole server in one process, and the store contract.
+    "testing": {
+        "auth.caller",
+        "builtins",
+        "current",
+        "index",
+        "observability.metrics",
+        "plugins",
+        "redmine",
+        "server",
+        "storage",
+    },
+}
+"""What each room may import besides itself. A room is a module or a package; where a package holds
+a module that others may know and that knows less, that module is a room of its own."""
+
+ROOMS = sorted({*MAY_IMPORT, *KNOWS_EVERYBODY}, key=len, reverse=True)
+
+
+def module_name(path: Path) -> str:
+    """The dotted name inside the core: ``redmine.client``, ``cli``, and "" for the core itself."""
+    parts = path.relative_to(ROOT / CORE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {module_name(path): path for path in sorted((ROOT / CORE).rglob("*.py"))}
+
+
+def room_of(module: str) -> str:
+    for room in ROOMS:
+        if room and (module == room or module.startswith(f"{room}.")):
+            return room
+    assert not module, f"{module} is in no room: add it to MAY_IMPORT, with as little as it needs"
+    return ""
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports, wherever in it it does so."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports by a relative path"
+            module = node.module or ""
+            if module == CORE or f"{CORE}." in f"{module}.":
+                # `from package import module` imports that module.
+                yield from (
+                    f"{module}.{alias.name}"
+                    if f"{module}.{alias.name}".removeprefix(f"{CORE}.") in MODULES
+                    else module
+                    for alias in node.names
+                )
+            else:
+                yield module
+
+
+def core_imports(path: Path) -> set[str]:
+    found = {name for name in imports(path) if name.split(".")[0] == CORE}
+    return {name.removeprefix(CORE).removeprefix(".") for name in found}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_room_imports_only_what_it_may(module: str) -> None:
+    """Nothing walks up: a room knows its own modules and those that the table names."""
+    room = room_of(module)
+    if room in KNOWS_EVERYBODY:
+        return
+
+    seen = {room_of(other) for other in core_imports(MODULES[module])} - {room}
+
+    assert seen <= MAY_IMPORT[room], f"{module} imports {sorted(seen - MAY_IMPORT[room])}"
+
+
+def test_the_table_allows_no_more_than_is_used() -> None:
+    """An arrow that nobody needs any more is taken out of the table."""
+    used: dict[str, set[str]] = {room: set() for room in MAY_IMPORT}
+    for module, path in MODULES.items():
+        room = room_of(module)
+        if room in used:
+            used[room] |= {room_of(other) for other in core_imports(path)} - {room}
+
+    unused = {room: sorted(MAY_IMPORT[room] - used[room]) for room in used}
+
+    assert {room: arrows for room, arrows in unused.items() if arrows} == {}
+
+
+def test_no_arrows_form_a_circle() -> None:
+    """From no room does a way of imports lead back to it."""
+
+    def walk(room: str, way: tuple[str, ...]) -> None:
+        assert room not in way, " -> ".join([*way, room])
+        for other in MAY_IMPORT.get(room, ()):
+            walk(other, (*way, room))
+
+    for room in MAY_IMPORT:
+        walk(room, ())
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
+def test_a_plugin_imports_only_the_core_itself(folder: Path) -> None:
+    """What stands in ``redmine_mcp_core/__init__.py`` is the contract; the rest may change."""
+    package = f"redmine_mcp_{folder.name}"
+    for path in (folder / package).rglob("*.py"):
+        ours = {name for name in imports(path) if name.startswith("redmine_mcp_")}
+
+        assert ours <= {CORE} | {name for name in ours if name.split(".")[0] == package}, path
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
+def test_a_plugins_tests_need_no_more_than_an_author_has(folder: Path) -> None:
+    """The core itself, its ``testing`` room, the plugin, and the sandbox."""
+    for path in (folder / "tests").rglob("*.py"):
+        for name in imports(path):
+            package, _, rest = name.partition(".")
+            if package == CORE:
+                assert rest.split(".")[0] in {"", "testing"}, f"{path} imports {name}"
+            assert package != "tests", f"{path} imports {name}"
+            if package.startswith("redmine_mcp_"):
+                allowed = {CORE, "redmine_mcp_sandbox", f"redmine_mcp_{folder.name}"}
+                assert package in allowed, f"{path} imports {name}"
+
+
+def packages() -> list[Path]:
+    return [ROOT / CORE, *(folder / f"redmine_mcp_{folder.name}" for folder in PLUGINS)]
+
+
+SOURCES = sorted(path for package in packages() for path in package.rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if path.name == "__init__.py"], ids=relative
+)
+def test_a_package_file_only_hands_names_on(path: Path) -> None:
+    """A docstring, imports and ``__all__``: nothing is defined there."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        is_all = isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == [
+            "__all__"
+        ]
+
+        assert is_docstring or is_all or isinstance(node, ast.Import | ast.ImportFrom), (
+            f"{relative(path)}:{node.lineno} defines something"
+        )
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_module_can_be_read_at_once(path: Path) -> None:
+    """At most 400 lines, with a docstring that says why it exists."""
+    text = path.read_text(encoding="utf-8")
+
+    assert len(text.splitlines()) <= 400
+    assert ast.get_docstring(ast.parse(text)), "no docstring"
+
+
+PRIVATE = re.compile(r"\b(?:super\(\)|mcp|server|client|proxy|fastmcp|request|app|host)\._[a-z]\w*")
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if path != ROOT / CORE / "seams.py"], ids=relative
+)
+def test_private_names_of_fastmcp_stay_in_the_seams(path: Path) -> None:
+    """What a release of FastMCP may move is repaired in one file."""
+    code = "\n".join(
+        line.partition("#")[0] for line in path.read_text(encoding="utf-8").splitlines()
+    )
+    private_modules = [
+        name
+        for name in imports(path)
+        if name.split(".")[0] in {"fastmcp", "mcp", "mcp_types", "sse_starlette"}
+        and any(part.startswith("_") for part in name.split("."))
+    ]
+
+    assert PRIVATE.findall(code) == []
+    assert private_modules == []
+
+
+def private_methods_of_fastmcp(path: Path) -> Iterator[str]:
+    """Methods with a leading underscore in classes that come from FastMCP."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    theirs = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "fastmcp"
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and theirs & {ast.unparse(base) for base in node.bases}:
+            for method in node.body:
+                name = getattr(method, "name", "")
+                if re.match(r"_[a-z]", name):
+                    yield f"{node.name}.{name}"
+
+
+PROVIDER = {
+    f"ComponentIndex.{name}"
+    for name in (
+        "_list_tools",
+        "_get_tool",
+        "_list_resources",
+        "_get_resource",
+        "_list_resource_templates",
+        "_get_resource_template",
+        "_list_prompts",
+        "_get_prompt",
+    )
+}
+"""FastMCP documents these as what a provider implements."""
+
+
+def test_no_private_method_of_fastmcp_is_overridden_elsewhere() -> None:
+    """Besides the provider's own protocol, only the seams do that."""
+    overridden = {
+        name
+        for path in SOURCES
+        if path != ROOT / CORE / "seams.py"
+        for name in private_methods_of_fastmcp(path)
+    }
+
+    assert overridden == PROVIDER
