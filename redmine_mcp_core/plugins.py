@@ -6,6 +6,7 @@ A plugin that fails harms no other: it is left out, and named with its reason in
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from redmine_mcp_core.storage import TokenStoreBackend
 
 GROUP = hookspecs.PROJECT
 """The entry-point group that plugins announce themselves in."""
+HEALTH_SECONDS = 5.0
+"""How long a plugin's health check may take."""
 AWAITED = frozenset({"check_health"})
 """The hooks that may be async; the host does not wait for any other."""
 
@@ -231,14 +234,20 @@ class Plugins:
                 log.warning("hook_failed", plugin=name, hook="on_event", error=_describe(error))
 
     async def check_health(self) -> list[HealthReport]:
-        """Each plugin's own report; a check that raises is a report of ill health."""
-        reports: list[HealthReport] = []
-        for name in self._with_hook("check_health"):
+        """Each plugin's own report; a check that raises or hangs is a report of ill health."""
+
+        async def ask(name: str) -> HealthReport:
             try:
-                reports.append(await self._call_one(name, "check_health"))
+                async with asyncio.timeout(HEALTH_SECONDS):
+                    report: HealthReport = await self._call_one(name, "check_health")
+            except TimeoutError:
+                message = f"no answer within {HEALTH_SECONDS:g} seconds"
+                return HealthReport(name, healthy=False, message=message)
             except Exception as error:  # noqa: BLE001
-                reports.append(HealthReport(name, healthy=False, message=_describe(error)))
-        return reports
+                return HealthReport(name, healthy=False, message=_describe(error))
+            return report
+
+        return await asyncio.gather(*map(ask, self._with_hook("check_health")))
 
     def demo(self) -> DemoRedmine | None:
         """The first demo Redmine on offer."""

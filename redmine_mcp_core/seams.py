@@ -7,13 +7,16 @@ moves one is repaired in this file; ``tests/test_seams.py`` fails first and says
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastmcp import FastMCP
 from fastmcp.server.auth import OAuthProxy
 from fastmcp.server.auth.oauth_proxy.models import OAuthTransaction, UpstreamTokenSet
 from fastmcp.server.auth.oauth_proxy.upstream import AsyncOAuth2Client
+from fastmcp.server.dependencies import get_context
+from fastmcp.server.transforms.search import BM25SearchTransform
+from fastmcp.tools import Tool
 from mcp.shared.auth import OAuthClientInformationFull
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,6 +33,26 @@ def set_input_schema_lookup(
     lookup, lists all tools through all middleware to find it: fifty times the work (ADR 3).
     """
     server._mcp_server.get_tool_input_schema = lookup
+
+
+class OpenSearch(BM25SearchTransform):
+    """FastMCP's search over tools, with its two tools and the search as methods to override."""
+
+    def search_tool(self) -> Tool:
+        raise NotImplementedError
+
+    def call_tool(self) -> Tool:
+        raise NotImplementedError
+
+    async def search(self, query: str) -> Sequence[Tool]:
+        """The tools that are not listed and fit, best first, as far as the caller may see them."""
+        return await self._search(await self._get_visible_tools(get_context()), query)
+
+    def _make_search_tool(self) -> Tool:
+        return self.search_tool()
+
+    def _make_call_tool(self) -> Tool:
+        return self.call_tool()
 
 
 class OpenOAuthProxy(OAuthProxy):

@@ -10,20 +10,20 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastmcp.exceptions import NotFoundError
-from fastmcp.server.context import Context
 from fastmcp.server.dependencies import get_context
-from fastmcp.server.transforms.search import BM25SearchTransform
 from fastmcp.server.transforms.search.base import serialize_tools_for_output_markdown
 from fastmcp.tools import Tool, ToolResult
 from mcp_types import ToolAnnotations
 from pydantic import Field
+
+from redmine_mcp_core.seams import OpenSearch
 
 FIND = "find_tools"
 CALL = "call_tool"
 MOST_FOUND = 5
 
 
-class Surface(BM25SearchTransform):
+class Surface(OpenSearch):
     """Lists only some tools; the others stand behind ``find_tools`` and ``call_tool``."""
 
     def __init__(self, listed: Sequence[str]) -> None:
@@ -33,21 +33,20 @@ class Surface(BM25SearchTransform):
             search_tool_name=FIND,
             call_tool_name=CALL,
         )
-        self._find, self._call = self._finder(), self._caller()
+        self._found_by, self._called_by = self._finder(), self._caller()
 
-    def _make_search_tool(self) -> Tool:
-        return self._find
+    def search_tool(self) -> Tool:
+        return self._found_by
 
-    def _make_call_tool(self) -> Tool:
-        return self._call
+    def call_tool(self) -> Tool:
+        return self._called_by
 
     def _finder(self) -> Tool:
         async def find_tools(
             query: Annotated[str, Field(description="What you want to do")],
         ) -> str:
             """Find more tools, with their parameters, for what no listed tool does."""
-            hidden = await self._get_visible_tools(get_context())
-            found = await self._search(hidden, query)
+            found = await self.search(query)
             return serialize_tools_for_output_markdown(
                 [tool.model_copy(update={"output_schema": None}) for tool in found]
             )
@@ -62,10 +61,10 @@ class Surface(BM25SearchTransform):
     def _caller(self) -> Tool:
         async def call_tool(name: str, arguments: dict[str, Any] | None = None) -> ToolResult:
             """Call a tool that find_tools named."""
-            context: Context = get_context()
-            if name in {FIND, CALL} or not any(
-                tool.name == name for tool in await self.get_tool_catalog(context)
-            ):
+            context = get_context()
+            # Only what the caller could have found: this is a second way in for a model.
+            offered = {tool.name for tool in await self.get_tool_catalog(context)} - {FIND, CALL}
+            if name not in offered:
                 raise NotFoundError(f"Unknown tool: {name!r}")
             return await context.fastmcp.call_tool(name, arguments)
 

@@ -16,6 +16,7 @@ from fastmcp.server.auth.jwt_issuer import JWTIssuer
 from fastmcp.server.auth.oauth_proxy.models import OAuthTransaction, UpstreamTokenSet
 from fastmcp.server.auth.providers.jwt import StaticTokenVerifier
 from fastmcp.server.middleware import Middleware
+from fastmcp.server.transforms.search import BM25SearchTransform
 from key_value.aio.stores.memory import MemoryStore
 from mcp.server.lowlevel import Server
 from sse_starlette.sse import AppStatus
@@ -258,3 +259,22 @@ async def test_the_consent_page_holds_a_csrf_token(proxy: OpenOAuthProxy) -> Non
 def test_answers_under_way_can_be_left_to_end() -> None:
     """sse-starlette lets us keep it from cutting streams at SIGTERM."""
     assert callable(AppStatus.disable_automatic_graceful_drain)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "is_async"),
+    [
+        ("_make_search_tool", ["self"], False),
+        ("_make_call_tool", ["self"], False),
+        ("_get_visible_tools", ["self", "ctx"], True),
+        ("_search", ["self", "tools", "query"], True),
+    ],
+)
+def test_the_search_over_tools_is_made_of_these(
+    name: str, parameters: list[str], is_async: bool
+) -> None:
+    """``OpenSearch`` overrides the first two and calls the others."""
+    method = getattr(BM25SearchTransform, name)
+
+    assert list(inspect.signature(method).parameters) == parameters
+    assert inspect.iscoroutinefunction(method) is is_async

@@ -114,5 +114,5 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
         # One line per request of each library says nothing that ours do not; addresses carry
         # authorization codes, and messages carry the texts of issues.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    # Its debug lines quote authorization codes and transaction ids.
-    logging.getLogger("fastmcp.server.auth").setLevel(max(logging.INFO, root.level))
+    # Its debug lines quote authorization codes, and the arguments of every call.
+    logging.getLogger("fastmcp").setLevel(max(logging.INFO, root.level))

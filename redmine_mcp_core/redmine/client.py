@@ -7,7 +7,12 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from redmine_mcp_core.redmine.errors import AccountLocked, ServerError, Unauthorized
+from redmine_mcp_core.redmine.errors import (
+    AccountLocked,
+    RedmineError,
+    ServerError,
+    Unauthorized,
+)
 from redmine_mcp_core.redmine.gateway import Credential, Gateway
 from redmine_mcp_core.redmine.names import Kind, find
 from redmine_mcp_core.redmine.sansio import MAX_PAGE_SIZE, segment
@@ -126,6 +131,6 @@ class Redmine:
             return True
         try:
             await self._gateway.request("GET", REST_ACCOUNT, credential=self._credential)
-        except ServerError as error:
-            return error.status == 500
+        except RedmineError as error:
+            return isinstance(error, ServerError) and error.status == 500
         return False

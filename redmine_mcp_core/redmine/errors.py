@@ -141,8 +141,10 @@ class ServerError(RedmineError):
     code = "server_error"
     retryable = True
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, retry_after: float | None = None) -> None:
         self.status = status
+        self.retry_after = retry_after
+        """Seconds to wait, where the answer named them."""
         super().__init__(f"Redmine failed (HTTP {status}). Try again in a minute.")
 
 

@@ -183,7 +183,7 @@ def _wait(backoff: float) -> Callable[[RetryCallState], float]:
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        named = error.retry_after if isinstance(error, RateLimited) else None
+        named = error.retry_after if isinstance(error, RateLimited | ServerError) else None
         return named if named is not None else exponential(state)
 
     return wait

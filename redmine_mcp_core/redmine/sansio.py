@@ -93,7 +93,7 @@ def _error(status: int, headers: Mapping[str, str], body: bytes) -> RedmineError
         case 429:
             return RateLimited(_seconds(headers.get("retry-after")))
         case _ if status >= 500:
-            return ServerError(status)
+            return ServerError(status, _seconds(headers.get("retry-after")))
         case _:
             # A redirect (to /login, or to https) means that this is not the API's address.
             return Unreadable()

@@ -7,12 +7,19 @@ text can close its own quotation; characters that a person would not see are tak
 
 from __future__ import annotations
 
+import re
 import secrets
 import unicodedata
 
 _KEPT = "\n\t"
 _JOINERS = "\u200c\u200d"
-"""Zero-width (non-)joiner: part of Persian and Indic words and of emoji, so they stay."""
+_STRAY_JOINERS = re.compile(
+    f"(?<![^\\x00-\\x7f])[{_JOINERS}]+"  # after a character of ASCII, or at the beginning
+    f"|[{_JOINERS}]+(?![^\\x00-\\x7f])"  # before one, or at the end
+    f"|(?<=[{_JOINERS}])[{_JOINERS}]+"  # after another one
+)
+"""Zero-width (non-)joiners belong in Persian and Indic words and in emoji: one at a time, between
+characters beyond ASCII. Anywhere else they can only hide something."""
 
 _SHOWN_AS_NOTHING = frozenset(
     chr(point)
@@ -44,7 +51,8 @@ def visible(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and text.isprintable():
         return text
-    return "".join(character for character in text if _is_visible(character))
+    text = "".join(character for character in text if _is_visible(character))
+    return _STRAY_JOINERS.sub("", text)
 
 
 def _is_visible(character: str) -> bool:

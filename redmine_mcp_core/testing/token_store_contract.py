@@ -643,6 +643,6 @@ async def until_true(ask: Callable[[], Awaitable[object]]) -> None:
 async def taken(store: TokenStore, name: str, owner: str, *, ttl: float) -> int:
     """Wait until a lock is free, take it, and return the fence."""
     async with asyncio.timeout(5):
-        while (fence := await store.acquire_lock(name, owner, ttl=ttl)) is None:
+        while (fence := await store.acquire_lock(name, owner, ttl=ttl)) is None:  # noqa: ASYNC110
             await asyncio.sleep(SOON / 10)
     return fence

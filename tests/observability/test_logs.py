@@ -207,3 +207,12 @@ def test_configured_twice_a_line_is_written_once(stream: Stream) -> None:
     log.info("once")
 
     assert len(stream.lines) == 1
+
+
+def test_a_warning_that_settings_make_untrue_is_left_out(stream: Stream) -> None:
+    """FastMCP warns of http cookies on loopback, where they are meant to be."""
+    stream.configure("json")
+
+    logging.getLogger("fastmcp.server.auth").warning("Using non-secure cookies for development")
+
+    assert stream.text == ""

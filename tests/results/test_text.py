@@ -105,6 +105,21 @@ def test_what_people_write_stays(text: str) -> None:
     assert visible(text) == text
 
 
+@pytest.mark.parametrize(
+    ("hiding", "shown"),
+    [
+        ("a\u200db", "ab"),
+        ("a\u200c\u200d\u200cb", "ab"),
+        ("\u200dstart", "start"),
+        ("end\u200c", "end"),
+        ("\u0645\u06cc\u200c\u200c\u200d\u062e", "\u0645\u06cc\u200c\u062e"),
+    ],
+)
+def test_joiners_cannot_spell_a_message(hiding: str, shown: str) -> None:
+    """A joiner that joins nothing, or comes in a row, is one bit of something hidden."""
+    assert visible(hiding) == shown
+
+
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
 def test_line_ends_are_plain(end: str) -> None:
     """Redmine's texts come with carriage returns; none is left."""

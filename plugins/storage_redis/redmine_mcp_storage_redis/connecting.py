@@ -83,8 +83,8 @@ def _cluster(address: Address, options: dict[str, Any]) -> RedisCluster:
 
 
 def _behind_sentinel(address: Address, options: dict[str, Any]) -> tuple[Client, list[Redis]]:
-    common = {"ssl": address.tls, "retry": _once()}
-    sentinel = Sentinel(
+    common: dict[str, Any] = {"ssl": address.tls, "retry": _once()}
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
         address.hosts,
         sentinel_kwargs={
             **{name: value for name, value in options.items() if name.startswith("s")},

@@ -218,14 +218,15 @@ class RedisStore(RecordStore):
         async with self._turn():
             return await self._client.eval(script, len(keys), *keys, *flat)
 
-    async def _scan(self, cursor: str) -> tuple[Sequence[bytes], str]:
+    async def _scan(self, cursor: str) -> tuple[Sequence[Any], str]:
         if isinstance(self._client, Redis):
-            options: dict[str, Any] = {"match": names.ENTRIES, "count": _SCAN_STEP}
-            position, found = await self._client.scan(int(cursor or 0), **options)
+            position, found = await self._client.scan(
+                int(cursor or 0), match=names.ENTRIES, count=_SCAN_STEP
+            )
             return found, str(position or "")
         return await self._scan_cluster(cursor)
 
-    async def _scan_cluster(self, cursor: str) -> tuple[Sequence[bytes], str]:
+    async def _scan_cluster(self, cursor: str) -> tuple[Sequence[Any], str]:
         """Go from primary to primary; the cursor says among which ones, at which, and where."""
         client: Any = self._client
         await client.initialize()

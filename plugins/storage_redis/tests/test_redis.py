@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 from redmine_mcp_storage_redis import plugin
 
-from redmine_mcp_core import StoreError, StoreUnavailable, TokenStore
+from redmine_mcp_core import Record, RecordStore, StoreError, StoreUnavailable
 
 (BACKEND,) = plugin.register_token_stores()
 CANARY = "s3cret"
@@ -25,7 +25,10 @@ async def ping(url: str) -> None:
 def test_it_answers_to_redis_with_and_without_tls() -> None:
     """The backend describes itself; nothing is opened for that."""
     assert BACKEND.name == "redis"
-    assert BACKEND.schemes == ("redis", "rediss")
+    assert set(BACKEND.schemes) == {
+        *("redis", "redis+sentinel", "redis+cluster"),
+        *("rediss", "rediss+sentinel", "rediss+cluster"),
+    }
 
 
 async def test_every_name_has_the_prefix_and_every_deadline_is_in_redis(server: Any) -> None:
@@ -68,6 +71,12 @@ async def test_a_stopped_redis_is_unavailable_and_comes_back(own_server: Any) ->
             store.delete_many(["key"]),
             store.pop("key"),
             store.set_if_absent("key", {}),
+            store.acquire_lock("name", "alice", ttl=5),
+            store.release_lock("name", "alice"),
+            store.increment("name", window=5),
+            store.scan(),
+            store.replace([(Record("default", "key", {}), {})]),
+            store.load([Record("default", "key", {})]),
             store.ping(),
         ):
             with pytest.raises(StoreUnavailable, match="cannot be reached"):
@@ -159,6 +168,11 @@ async def test_a_wrong_password_is_told_but_not_repeated(own_server: Any) -> Non
     ("url", "sentence"),
     [
         (f"redis://:{CANARY}@one,two:6379/0", "several hosts"),
+        (f"redis+sentinel://:{CANARY}@one,two", "which primary"),
+        (f"redis+sentinel://:{CANARY}@one,two/tokens/x", "database's number"),
+        (f"redis+cluster://:{CANARY}@one,two/1", "only database 0"),
+        (f"redis+cluster://:{CANARY}@one,two:x", "percent-encoded"),
+        (f"redis://one?sentinel_password={CANARY}", "not known"),
         (f"redis://:{CANARY}/x@host/0", "percent-encoded"),
         (f"redis://{CANARY}:12/x@host/0", "database's number"),
         (f"redis://host:12?{CANARY}@host", "not known"),
@@ -177,59 +191,51 @@ async def test_a_url_that_cannot_be_used_is_refused(url: str, sentence: str) -> 
     assert CANARY not in _everything(caught.value)
 
 
-async def test_a_sentinel_is_refused(tmp_path: Path, server_class: Any) -> None:
-    """Whoever names a Sentinel is told that it is not supported yet."""
+async def test_a_sentinel_is_not_taken_for_a_redis(tmp_path: Path, server_class: Any) -> None:
+    """Whoever names a Sentinel like a Redis is told how to write it."""
     configuration = tmp_path / "sentinel.conf"
     configuration.write_text("")
     sentinel = server_class(tmp_path, configuration=configuration, options=["--sentinel"])
     try:
-        with pytest.raises(StoreError, match="Sentinel, which is not supported yet"):
+        with pytest.raises(StoreError, match=r"runs as sentinel; .* redis\+sentinel://"):
             await ping(sentinel.url)
     finally:
         sentinel.stop()
 
 
-async def test_a_cluster_is_refused(tmp_path: Path, server_class: Any) -> None:
-    """Whoever names a node of a cluster is told that it is not supported yet."""
-    node = server_class(tmp_path, options=["--cluster-enabled", "yes"])
-    try:
-        with pytest.raises(StoreError, match="Cluster, which is not supported yet"):
-            await ping(node.url)
-    finally:
-        node.stop()
+async def test_a_cluster_is_not_taken_for_a_redis(cluster: Any) -> None:
+    """Whoever names a node of a cluster like a Redis is told how to write it, and vice versa."""
+    with pytest.raises(StoreError, match=r"runs as cluster; .* redis\+cluster://"):
+        await ping(cluster.nodes[0].url)
 
 
-async def test_a_user_who_may_not_ask_for_the_version_may_still_store(own_server: Any) -> None:
-    """INFO is a courtesy: an ACL that allows only what the store needs is enough."""
-    with Redis.from_url(own_server.url) as client:
-        client.acl_setuser(
-            "mcp",
-            enabled=True,
-            passwords=["+pw"],
-            keys=["redmine-mcp:*"],
-            commands=[
-                "+get",
-                "+mget",
-                "+set",
-                "+getdel",
-                "+del",
-                "+pttl",
-                "+multi",
-                "+exec",
-                "+select",
-            ],
-        )
-    async with BACKEND.open(f"redis://mcp:pw@127.0.0.1:{own_server.port}/1") as store:
+async def test_a_redis_is_not_taken_for_a_cluster(server: Any) -> None:
+    """Whoever names a single Redis like a cluster is told how to write it."""
+    with pytest.raises(StoreError, match="is no cluster; write redis://"):
+        await ping(f"redis+cluster://127.0.0.1:{server.port}")
+
+
+async def test_a_user_of_its_own_needs_few_rights(own_server: Any) -> None:
+    """The ACL of the README is enough for every operation; no KEYS, no FLUSH."""
+    readme = Path(__file__).parents[1].joinpath("README.md").read_text()
+    (line,) = (line for line in readme.splitlines() if line.startswith("ACL SETUSER mcp "))
+    own_server.ask(*line.split())
+    async with BACKEND.open(f"redis://mcp:password@127.0.0.1:{own_server.port}/1") as store:
         await every_operation(store)
 
 
-async def every_operation(store: TokenStore) -> None:
+async def every_operation(store: RecordStore) -> None:
     await store.put_many(["a", "b"], [{}, {}], ttl=5)
     await store.ttl("a")
     await store.get_many(["a"])
     await store.set_if_absent("c", {})
     await store.delete_many(["a", "c"])
     assert await store.pop("b") == {}
+    async with store.lock("name", ttl=5):
+        await store.increment("name", window=5)
+    records, _ = await store.scan()
+    await store.load(records)
+    assert await store.replace([(record, {"n": 1}) for record in records]) == len(records)
 
 
 def _everything(error: BaseException | None) -> str:

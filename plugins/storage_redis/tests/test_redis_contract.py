@@ -1,4 +1,4 @@
-"""The Redis store keeps the contract."""
+"""The Redis store keeps the contract, over one Redis and over a cluster."""
 
 from __future__ import annotations
 
@@ -22,4 +22,15 @@ class TestRedisStore(RecordStoreContract):
             client.flushdb()
         (backend,) = plugin.register_token_stores()
         async with backend.open(server.url) as store:
+            yield store
+
+
+class TestRedisClusterStore(RecordStoreContract):
+    """The Redis store over a cluster of three nodes."""
+
+    @pytest.fixture
+    async def store(self, cluster: Any) -> AsyncIterator[RecordStore]:
+        cluster.forget()
+        (backend,) = plugin.register_token_stores()
+        async with backend.open(cluster.url) as store:
             yield store
