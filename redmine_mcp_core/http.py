@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 
 from redmine_mcp_core.observability.health import HealthReport
 from redmine_mcp_core.server import Host
+from redmine_mcp_core.storage import StoreError
 
 READY_SECONDS = 2.0
 """How long an answer of /ready is kept, so that asking it often costs Redmine nothing."""
@@ -30,6 +31,7 @@ def create_app(host: Host) -> Starlette:
         allowed_hosts=[public.hostname or ""],
         allowed_origins=[f"{public.scheme}://{public.netloc}"],
     )
+    mcp_app.add_exception_handler(StoreError, _store_is_away)
     return Starlette(
         routes=[
             Route("/health", _health, methods=["GET"]),
@@ -38,6 +40,17 @@ def create_app(host: Host) -> Starlette:
             Mount("/", mcp_app),
         ],
         lifespan=mcp_app.lifespan,
+    )
+
+
+async def _store_is_away(_request: Request, _error: Exception) -> Response:
+    return JSONResponse(
+        {
+            "error": "temporarily_unavailable",
+            "error_description": "The server cannot reach its token store just now. Try again.",
+        },
+        status_code=503,
+        headers={"Retry-After": "5"},
     )
 
 

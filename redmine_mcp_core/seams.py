@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fastmcp import FastMCP
 from fastmcp.server.auth import OAuthProxy
@@ -17,6 +17,7 @@ from fastmcp.server.auth.oauth_proxy.upstream import AsyncOAuth2Client
 from fastmcp.server.dependencies import get_context
 from fastmcp.server.transforms.search import BM25SearchTransform
 from fastmcp.tools import Tool
+from joserfc.errors import JoseError
 from mcp.shared.auth import OAuthClientInformationFull
 from starlette.requests import Request
 from starlette.responses import Response
@@ -73,6 +74,19 @@ class OpenOAuthProxy(OAuthProxy):
     def claims_of(self, token: str) -> dict[str, Any]:
         """The claims of an access token that we issued. Raises if it is not one."""
         return self.jwt_issuer.verify_token(token)
+
+    async def upstream_tokens(self, token_id: str) -> UpstreamTokenSet | None:
+        """The upstream tokens of a sign-in, as they are stored at this moment."""
+        return await self._upstream_token_store.get(key=token_id)
+
+    async def upstream_token_id(self, token: str, use: Literal["access", "refresh"]) -> str | None:
+        """Which upstream tokens one of ours stands for; None if it stands for none any more."""
+        try:
+            claims = self.jwt_issuer.verify_token(token, expected_token_use=use)
+        except (JoseError, ValueError):
+            return None
+        mapping = await self._jti_mapping_store.get(key=claims["jti"])
+        return mapping.upstream_token_id if mapping else None
 
     def upstream_client(self) -> AsyncOAuth2Client:
         """The OAuth client that redeems and refreshes tokens at the upstream server."""

@@ -7,14 +7,17 @@ and the difference between "Redmine refuses" and "Redmine cannot be asked".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx2
+from cachetools import TTLCache
 from fastmcp.server.auth import AccessToken
 from fastmcp.server.auth.oauth_proxy.models import ProxyDCRClient, UpstreamTokenSet
 from fastmcp.server.auth.oauth_proxy.upstream import AsyncOAuth2Client
+from key_value.aio.protocols import AsyncKeyValue
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
 from mcp.server.auth.provider import (
@@ -34,6 +37,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from redmine_mcp_core.auth import pages
+from redmine_mcp_core.auth.refresh import NotingStore, RefreshOnce
 from redmine_mcp_core.auth.upstream import RedmineTokenClient, as_redmine_error, sign_in_problem
 from redmine_mcp_core.auth.verifier import RedmineTokenVerifier, outage
 from redmine_mcp_core.events import Event, EventKind
@@ -42,13 +46,16 @@ from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import Gateway
 from redmine_mcp_core.seams import CSRF_TOKEN, OpenOAuthProxy
 from redmine_mcp_core.settings import Settings
-from redmine_mcp_core.storage import TokenStore
+from redmine_mcp_core.storage import StoreError, TokenStore
 
 RETRY_AFTER = 5
 """Seconds that a client is asked to wait while Redmine cannot be asked."""
 CODE_CLAIMS = "authorization-code-claims"
 CODE_SECONDS = 300
 """How long FastMCP keeps an authorization code, so how long a used one must be remembered."""
+RECENT_SECONDS = 300
+"""How long a sign-in goes on while the token store is away."""
+RECENT_SIZE = 10_000
 REFRESH_AHEAD = 60
 """Seconds before the end of a Redmine token at which it is renewed."""
 
@@ -69,6 +76,8 @@ class RedmineOAuthProxy(OpenOAuthProxy):
         self._gateway = gateway
         self._store = store
         self._plugins = plugins
+        self._once = RefreshOnce(store)
+        self._recent: TTLCache[bytes, AccessToken] = TTLCache(RECENT_SIZE, RECENT_SECONDS)
         self.verifier = RedmineTokenVerifier(gateway, settings.redmine_client_id)
         secret = settings.redmine_client_secret
         super().__init__(
@@ -84,7 +93,7 @@ class RedmineOAuthProxy(OpenOAuthProxy):
             # Redmine ignores resource indicators (RFC 8707); ours are checked before.
             forward_resource=False,
             allowed_client_redirect_uris=settings.mcp_allowed_redirect_uris or None,
-            client_storage=store,
+            client_storage=cast("AsyncKeyValue", NotingStore(store, outage.set)),
             jwt_signing_key=jwt_signing_key,
             # Redmine approves silently after the first grant, so this page is all that stands
             # between a user and a stranger's client.
@@ -133,21 +142,62 @@ class RedmineOAuthProxy(OpenOAuthProxy):
     def claims_from(self, upstream_answer: dict[str, Any]) -> dict[str, Any] | None:
         return RedmineTokenClient.identity(upstream_answer)
 
+    # -- Refreshing ----------------------------------------------------------------------------
+
     async def refresh_upstream(self, tokens: UpstreamTokenSet) -> UpstreamTokenSet:
-        try:
-            return await super().refresh_upstream(tokens)
-        except httpx2.HTTPError as error:
-            outage.set(as_redmine_error(error))
-            raise
+        """Renew Redmine's tokens in passing, unless another request has just done so."""
+        async with self._once.alone(tokens.upstream_token_id):
+            stored = await self.upstream_tokens(tokens.upstream_token_id)
+            if stored and stored.access_token != tokens.access_token:
+                return stored
+            try:
+                return await super().refresh_upstream(stored or tokens)
+            except httpx2.HTTPError as error:
+                outage.set(as_redmine_error(error))
+                raise
+
+    async def load_refresh_token(
+        self, client: OAuthClientInformationFull, refresh_token: str
+    ) -> RefreshToken | None:
+        client_id = client.client_id or ""
+        with _postponing():
+            again = await self._once.recall(refresh_token, client_id)
+            found = None if again else await super().load_refresh_token(client, refresh_token)
+            if again is None and found is None:
+                # Another request may be at it just now: wait for what it gets.
+                async with self._once.alone(refresh_token):
+                    again = await self._once.recall(refresh_token, client_id)
+        if again is None:
+            return found
+        scopes = (again.scope or "").split()
+        return RefreshToken(token=refresh_token, client_id=client_id, scopes=scopes)
 
     async def exchange_refresh_token(
         self, client: OAuthClientInformationFull, refresh_token: RefreshToken, scopes: list[str]
     ) -> OAuthToken:
-        try:
-            return await super().exchange_refresh_token(client, refresh_token, scopes)
-        except httpx2.HTTPError as error:
-            log.warning("refresh_postponed", reason=as_redmine_error(error).code)
-            raise HTTPException(503, headers={"Retry-After": str(RETRY_AFTER)}) from None
+        """Refresh for a client; one that asks twice within a moment gets the same answer twice.
+
+        Raises: ``HTTPException`` 503 while Redmine or the store cannot be asked, which ends
+        nothing: the refresh token stays good.
+        """
+        token, client_id = refresh_token.token, client.client_id or ""
+        refused: TokenError | None = None
+        with _postponing():
+            async with self._once.alone(token):
+                answer = await self._once.recall(token, client_id)
+                token_id = await self.upstream_token_id(token, "refresh")
+                if answer is None and token_id is not None:
+                    async with self._once.alone(token_id):
+                        try:
+                            answer = await super().exchange_refresh_token(
+                                client, refresh_token, scopes
+                            )
+                            await self._once.remember(token, client_id, answer)
+                        except TokenError as error:
+                            refused = error
+        if answer is None:
+            raise refused or TokenError("invalid_grant", "This refresh token was used or revoked")
+        return answer
 
     # -- The client side -----------------------------------------------------------------------
 
@@ -165,24 +215,30 @@ class RedmineOAuthProxy(OpenOAuthProxy):
     async def load_access_token(self, token: str) -> AccessToken | None:
         """The Redmine token behind one of ours, with the user's name and the client's id.
 
-        Raises: ``AuthenticationError`` when Redmine cannot be asked, which is no refusal.
+        While the store is away, what it said of a token a moment ago goes on to hold.
+        Raises: ``AuthenticationError`` when it or Redmine cannot be asked, which is no refusal.
         """
+        digest = hashlib.sha256(token.encode()).digest()
         unset = outage.set(None)
         try:
             verified = cast("AccessToken | None", await super().load_access_token(token))
-            if verified is None:
-                if outage.get():
-                    raise AuthenticationError("Redmine cannot be asked")
-                return None
+            problem = outage.get()
         finally:
             outage.reset(unset)
+        if verified is None:
+            recent = self._recent.get(digest) if isinstance(problem, StoreError) else None
+            if problem and recent is None:
+                raise AuthenticationError("neither refused nor verified")
+            return recent
         claims = self.claims_of(token)
-        return verified.model_copy(
+        known = verified.model_copy(
             update={
                 "client_id": claims["client_id"],
                 "claims": {**verified.claims, **(claims.get("upstream_claims") or {})},
             }
         )
+        self._recent[digest] = known
+        return known
 
     def get_middleware(self) -> list[Middleware]:
         return [
@@ -254,6 +310,16 @@ class RedmineOAuthProxy(OpenOAuthProxy):
             Event(EventKind.SIGN_IN_FAILED, reason=problem.code if problem else "bad_callback")
         )
         return pages.problem(answer.status_code, str(problem) if problem else None)
+
+
+@contextmanager
+def _postponing() -> Iterator[None]:
+    """Turn "cannot be asked" into 503 with Retry-After, which ends no sign-in."""
+    try:
+        yield
+    except (httpx2.HTTPError, StoreError) as error:
+        log.warning("refresh_postponed", reason=type(error).__name__)
+        raise HTTPException(503, headers={"Retry-After": str(RETRY_AFTER)}) from None
 
 
 def _cannot_ask(_request: HTTPConnection, _error: AuthenticationError) -> Response:

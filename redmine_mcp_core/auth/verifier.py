@@ -20,8 +20,8 @@ CACHE_SECONDS = 30
 """How long a token that Redmine vouched for is trusted without asking again."""
 CACHE_SIZE = 10_000
 
-outage: ContextVar[RedmineError | None] = ContextVar("redmine_mcp_outage", default=None)
-"""Why Redmine could not be asked about the token of the present request.
+outage: ContextVar[Exception | None] = ContextVar("redmine_mcp_outage", default=None)
+"""Why Redmine or the token store could not be asked about the token of the present request.
 
 FastMCP turns every failure to verify into "invalid token", and clients then throw their tokens
 away. This keeps "could not ask" apart from "was refused".

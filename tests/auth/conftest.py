@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 from redmine_mcp_sandbox import Sandbox
 
+from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
 from tests.support.servers import Running
+from tests.support.sign_in import Tokens
 
 
 def sandbox_of(server: Running) -> Sandbox:
@@ -21,6 +25,19 @@ def redmine_token(server: Running) -> str:
         if kind == "Bearer":
             return token
     raise AssertionError("no token was used")
+
+
+async def let_expire(server: Running, tokens: Tokens) -> None:
+    """Let the Redmine token of a sign-in pass its end: in Redmine, in the store, in the cache."""
+    sandbox_of(server).expire(redmine_token(server))
+    proxy = server.host.mcp.auth
+    assert isinstance(proxy, RedmineOAuthProxy)
+    token_id = await proxy.upstream_token_id(tokens.access, "access")
+    stored = await proxy.upstream_tokens(token_id or "")
+    assert stored is not None
+    expired = stored.model_copy(update={"expires_at": time.time() - 1})
+    await proxy._upstream_token_store.put(key=stored.upstream_token_id, value=expired, ttl=3600)
+    proxy.verifier.forget(stored.access_token)
 
 
 async def ping(server: Running, token: str) -> httpx.Response:
