@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from redmine_mcp_core import docs, serving
+from redmine_mcp_core import docs, serving, store_commands
+from redmine_mcp_core.declaration import ADMIN
 from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.server import discover_plugins
@@ -26,6 +27,9 @@ app = App(
     help="Work in your Redmine from any MCP client, as yourself.",
     version_flags=["--version"],
 )
+
+app.command(store_commands.store)
+app.command(store_commands.keys)
 
 _out = Console()
 _err = Console(stderr=True)
@@ -74,7 +78,7 @@ def plugins(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
                 report.name, report.version, row["state"], report.problem or "\n".join(contributes)
             )
         _out.print(table if reports else "No plugin is installed: pip install redmine-mcp-issues")
-        if scopes := found.components.scopes:
+        if scopes := [scope for scope in found.components.scopes if scope != ADMIN]:
             _out.print("\nScopes to tick for the application in Redmine:\n  " + "\n  ".join(scopes))
     return 1 if any(report.problem for report in reports) else 0
 

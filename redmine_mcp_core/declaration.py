@@ -7,6 +7,10 @@ from enum import StrEnum
 
 from mcp_types import ToolAnnotations
 
+ADMIN = "admin"
+"""The scope with which Redmine limits an administrator's token by nothing else (User#admin?). It is
+asked for only where ``REDMINE_SCOPES`` names it."""
+
 
 class Effect(StrEnum):
     """What a tool does to Redmine."""

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import httpx
 from fastmcp import FastMCP
 from fastmcp.server.auth import AuthProvider
 from fastmcp.server.dependencies import get_access_token
+from mcp.server.request_state import RequestStateSecurity
 
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
 from redmine_mcp_core.builtins import OfferRule, builtin_plugins, health_plugins
 from redmine_mcp_core.calls import CallMiddleware, Identify
+from redmine_mcp_core.completions import Completions
 from redmine_mcp_core.current import Identity
+from redmine_mcp_core.declaration import ADMIN
 from redmine_mcp_core.index import ComponentIndex
+from redmine_mcp_core.notebook import Notebook
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
@@ -72,23 +77,34 @@ def build_mcp(
     *,
     auth: AuthProvider | None = None,
     selection: Selection = EVERY_TOOL,
+    request_state_key: bytes | None = None,
 ) -> FastMCP[Any]:
-    """The MCP server of these plugins, for requests whose caller ``identify`` tells."""
+    """The MCP server of these plugins, for requests whose caller ``identify`` tells.
+
+    Replicas that share ``request_state_key`` take up each other's calls of several rounds.
+    """
     offer = Offer(selection)
     plugins.add([("offer_rule", OfferRule(offer))])
     mcp: FastMCP[Any] = FastMCP(
         name=NAME,
         instructions=INSTRUCTIONS,
+        version=version("redmine-mcp-core"),
         auth=auth,
         providers=[index],
         middleware=[CallMiddleware(identify, index, plugins, offer)],
         mask_error_details=True,
-        # The schemas hold no references; FastMCP would look for some at every listing.
+        request_state_security=(
+            RequestStateSecurity(keys=[request_state_key]) if request_state_key else None
+        ),
+        # Input schemas hold no references, and clients resolve those of output schemas; FastMCP
+        # would take them out again at every listing.
         dereference_schemas=False,
     )
     listed = [name for name, tool in index.tools.items() if tool.declaration.listed]
     if len(listed) < len(index.tools):
         mcp.add_transform(Surface(listed))
+    if index.completers:
+        mcp.add_completion_handler(Completions(index.completers).complete)
     set_input_schema_lookup(mcp, index.input_schema)
     return mcp
 
@@ -169,17 +185,25 @@ def _assemble(
             Credential.bearer(token.token),
             on_unauthorized=lambda: auth.verifier.forget(token.token),
         )
-        return Identity(caller, redmine)
+        notebook = Notebook(store, f"{caller.user_id}@{gateway.base_url}")
+        return Identity(caller, redmine, notebook)
 
     selection = Selection(tuple(settings.mcp_tools), settings.mcp_read_only)
-    mcp = build_mcp(plugins, index, identify, auth=auth, selection=selection)
+    mcp = build_mcp(
+        plugins,
+        index,
+        identify,
+        auth=auth,
+        selection=selection,
+        request_state_key=keys.request_state,
+    )
     return Host(settings, plugins, metrics, gateway, store, mcp)
 
 
 def _offered_scopes(index: ComponentIndex, ticked: list[str]) -> list[str]:
     """What a sign-in asks Redmine for: what the tools need, as far as the application has it."""
     if not ticked:
-        return index.scopes
+        return [scope for scope in index.scopes if scope != ADMIN]
     for tool in index.tools.values():
         if lacking := tool.declaration.scopes - set(ticked):
             log.warning("tool_out_of_scope", tool=tool.name, not_in_redmine_scopes=sorted(lacking))

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse
 
+from redmine_mcp_core.results import line, shorten
+
 STYLE = """
 :root { color-scheme: light dark; --page: #f3f4f6; --card: #fff; --ink: #1f2430; --soft: #5d6575;
   --line: #e2e5ea; --accent: #b3261e; --accent-ink: #fff; --tint: #fbf3f2; --good: #1d6b3a; }
@@ -111,12 +113,14 @@ nor the key that this server is given.</p>
 
 _PROBLEM = Template('<h1>$heading</h1>\n<p>$message</p>\n<p class="soft">$advice</p>')
 
+NAME_CHARACTERS = 60
+
 _SEES = ("view_", "search_", "browse_")
 
 _EXPLANATIONS = {
     400: "This sign-in has run out or was finished already.",
     403: "This sign-in was begun in another browser, so it was stopped. "
-    "That happens when a link was passed on by somebody else.",
+    "That happens when somebody else passed the link on to you.",
 }
 
 
@@ -131,7 +135,9 @@ def consent(
     csrf_token: str,
 ) -> HTMLResponse:
     """Asks whether a client may act in Redmine as the person, and says what it could do."""
-    client = escape(client_name)
+    # It is the client's own word for itself: kept short, so that the address below stays in sight.
+    client_name, left_out = shorten(line(client_name), NAME_CHARACTERS)
+    client = escape(client_name + ("…" if left_out else ""))
     badge = (
         f'<p class="badge">✓ {escape(verified_host)} vouches for this client</p>'
         if verified_host
@@ -182,6 +188,8 @@ def _permissions(scopes: Sequence[str]) -> str:
 
 def _words(scope: str) -> str:
     """``view_private_notes`` as "private notes", ``add_issues`` as "add issues"."""
+    if scope == "search_project":
+        return "search results"
     for prefix in ("view_", "browse_"):
         if scope.startswith(prefix):
             return scope.removeprefix(prefix).replace("_", " ")

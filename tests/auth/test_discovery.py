@@ -6,16 +6,11 @@ import re
 
 import httpx
 
+from redmine_mcp_core.observability.metrics import Metrics
+from redmine_mcp_core.server import discover_plugins
 from tests.support.servers import Running, Target, running_server
 
-DECLARED = {
-    "search_project",
-    "view_changesets",
-    "view_issue_watchers",
-    "view_issues",
-    "view_private_notes",
-    "view_time_entries",
-}
+DECLARED = {*discover_plugins(Metrics()).components.scopes} - {"admin"}
 
 
 async def test_the_401_names_the_scopes_and_where_to_look(server: Running) -> None:
@@ -60,7 +55,7 @@ async def test_authorization_server_metadata(server: Running) -> None:
 
 async def test_redmine_scopes_narrows_what_is_offered(sandbox: Target) -> None:
     """REDMINE_SCOPES keeps a sign-in within what the administrator ticked in Redmine."""
-    ticked = ["view_project", "view_issues", "search_project"]
+    ticked = ["import_issues", "view_issues", "search_project"]
     async with running_server(sandbox, redmine_scopes=ticked) as server:
         async with httpx.AsyncClient() as http:
             challenge = (await http.post(f"{server.url}/mcp")).headers["www-authenticate"]
@@ -76,3 +71,17 @@ async def test_a_foreign_host_or_origin_is_turned_away(server: Running) -> None:
 
     assert rebound.status_code == 421
     assert foreign.status_code == 403
+
+
+async def test_unlimited_power_is_never_asked_for_unasked(sandbox: Target) -> None:
+    """To Redmine the scope ``admin`` lifts every other limit: only REDMINE_SCOPES can name it."""
+    assert "admin" in discover_plugins(Metrics()).components.scopes
+
+    for ticked, offered in (([], False), (["view_issues", "admin"], True)):
+        async with (
+            running_server(sandbox, redmine_scopes=ticked) as server,
+            httpx.AsyncClient() as http,
+        ):
+            challenge = (await http.post(f"{server.url}/mcp")).headers["www-authenticate"]
+
+        assert ("admin" in challenge) is offered

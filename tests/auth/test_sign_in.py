@@ -25,6 +25,8 @@ from tests.support.sign_in import (
     tokens_from,
 )
 
+READING = "search_project view_issues view_private_notes"
+
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_sign_in_and_read(redmine: Target, mode: str) -> None:
@@ -131,7 +133,7 @@ async def test_denying_here_tells_the_client(server: Running) -> None:
 
 async def test_the_consent_page_says_who_asks_for_what(server: Running) -> None:
     """The page names the client, the permissions in words, and where the person is sent to."""
-    client_id = await register(server.url, client_name="<b>Evil</b> & Co")
+    client_id = await register(server.url, client_name="<b>Evil</b> & Co", scope=READING)
     async with Browser(REDIRECT_URI) as browser:
         await browser.visit(_authorize_url(server, client_id))
         page = browser.page

@@ -50,6 +50,7 @@ async def test_a_person_signs_in(
     async def steps(authorization_url: str) -> None:
         page = person.page
         await page.goto(authorization_url)
+        seen["scope"] = httpx.URL(authorization_url).params["scope"]
         seen["heading"] = await page.locator("h1").inner_text()
         seen["consent"] = await page.locator("main").inner_text()
         await person.photograph(f"consent-{request.node.callspec.id}")
@@ -66,9 +67,14 @@ async def test_a_person_signs_in(
         me = await client.read_resource("redmine://users/me")
 
     assert seen["heading"] == "Let Desk & Co use Redmine as you?"
+    scopes = seen["scope"].split()
+    seeing = [scope for scope in scopes if scope.startswith("view_")]
+    changes = any(scope.startswith(("add_", "edit_", "delete_")) for scope in scopes)
+    assert "view_private_notes" in seeing
     for words in (
-        "issues, private notes",
-        "It cannot change anything",
+        "It can see",
+        *(scope.removeprefix("view_").replace("_", " ") for scope in seeing),
+        "It can change" if changes else "It cannot change anything",
         f"http://localhost:{oauth.redirect_port}/callback",
         ours.target.url.removeprefix("http://"),
     ):
