@@ -16,7 +16,7 @@ TABLES = {
   'issue_custom_fields' => [IssueCustomField, {}],
   'projects' => [Project, {}],
   'memberships' => [Member, { 'principal_id' => 'user_id' }],
-  'versions' => [Version, {}],
+  'versions' => [Version, { 'due_date' => 'effective_date' }],
   'issue_categories' => [IssueCategory, {}],
   'issues' => [Issue, {}],
   'issue_relations' => [IssueRelation, {}],

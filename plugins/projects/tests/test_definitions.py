@@ -1,0 +1,88 @@
+"""What clients are told of each tool: held by a snapshot, so that a change is seen in review.
+
+``SNAPSHOTS=write pytest plugins/projects/tests/test_definitions.py`` writes them anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redmine_mcp_projects import plugin
+
+from redmine_mcp_core.testing import text_of
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+TOOLS = {tool.name: tool for tool in plugin.tools}
+LISTED_BYTES = 1_500
+
+
+def definition(tool: Any) -> dict[str, Any]:
+    told = tool.to_mcp_tool().model_dump(mode="json", by_alias=True, exclude_none=True)
+    told.pop("_meta", None)
+    told.pop("icons", None)  # the host gives them
+    return {**told, "scopes": sorted(tool.declaration.scopes), "listed": tool.declaration.listed}
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_is_told_as_its_snapshot_says(name: str) -> None:
+    """Title, description, annotations, both schemas, scopes, and whether it is listed."""
+    path = SNAPSHOTS / f"{name}.json"
+    told = definition(TOOLS[name])
+    if os.environ.get("SNAPSHOTS") == "write":
+        path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    assert told == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_no_snapshot_outlives_its_tool() -> None:
+    """A tool that is gone takes its snapshot with it."""
+    assert {path.stem for path in SNAPSHOTS.glob("*.json")} == set(TOOLS)
+
+
+def test_the_listed_tools_cost_little() -> None:
+    """Names, descriptions and input schemas together: each conversation begins with them."""
+    listed = [
+        {"name": tool.name, "description": tool.description, "inputSchema": tool.parameters}
+        for tool in TOOLS.values()
+        if tool.declaration.listed
+    ]
+    size = sum(len(json.dumps(tool, separators=(",", ":")).encode()) for tool in listed)
+
+    assert {tool["name"] for tool in listed} == {"list_projects", "get_project", "project_summary"}
+    assert size <= LISTED_BYTES, f"{size} bytes"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tool"),
+    [
+        ("create a subproject", "create_project"),
+        ("rename a project", "update_project"),
+        ("archive project", "archive_project"),
+        ("close a milestone", "update_version"),
+        ("new release version", "create_version"),
+        ("add somebody to the project with a role", "add_member"),
+        ("remove user from project", "remove_member"),
+        ("issue categories", "list_categories"),
+        ("which trackers and statuses are there", "list_reference_data"),
+        ("saved queries filters", "list_queries"),
+    ],
+)
+async def test_what_is_not_listed_can_be_found(sign_in: Any, wanted: str, tool: str) -> None:
+    """In a person's words, among the five best."""
+    async with sign_in("admin", *plugin.scopes) as client:
+        result = await client.call_tool("find_tools", {"query": wanted})
+    assert f"### {tool}\n" in text_of(result), text_of(result)
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_what_destroys_can_be_confirmed(name: str) -> None:
+    """A destroying tool takes ``confirm``, which is no by default, and no other tool does."""
+    tool = TOOLS[name]
+    confirm = tool.parameters["properties"].get("confirm")
+
+    assert (confirm is not None) == bool(definition(tool)["annotations"].get("destructiveHint"))
+    assert confirm is None or confirm["default"] is False
