@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 CORE = "redmine_mcp_core"
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
-KNOWS_EVERYBODY = {"cli", "http", "server", "serving"}
+KNOWS_EVERYBODY = {"cli", "http", "server", "serving", "store_commands"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # What knows nothing of the server.
@@ -96,6 +96,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "storage",
     },
     "docs": {"settings"},
+    "keys": {"settings", "storage"},
     "observability": set(),
     # For plugin authors: a whole server in one process, and the store contract.
     "testing": {

@@ -43,6 +43,8 @@ class DerivedKeys:
     """Hashes names; must outlive every entry."""
     signing: bytes = field(repr=False)
     """Signs the tokens handed to MCP clients."""
+    request_state: bytes = field(repr=False)
+    """Seals what a client carries from one round of a call to the next."""
 
 
 def derive_keys(secret: str | bytes) -> DerivedKeys:
@@ -64,6 +66,7 @@ def derive_keys(secret: str | bytes) -> DerivedKeys:
         encryption=derive(b"store-encryption"),
         names=derive(b"store-names"),
         signing=derive(b"token-signing"),
+        request_state=derive(b"request-state"),
     )
 
 

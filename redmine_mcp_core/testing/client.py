@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,16 +14,18 @@ import httpx
 from fastmcp import Client
 from fastmcp.client.client import CallToolResult, ConnectMode
 from fastmcp.client.transports import FastMCPTransport
-from mcp_types import TextContent
+from mcp_types import TextContent, Tool
 
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.builtins import builtin_plugins
 from redmine_mcp_core.current import Identity
 from redmine_mcp_core.index import ComponentIndex
+from redmine_mcp_core.notebook import Notebook
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import Credential, Gateway, Redmine
 from redmine_mcp_core.server import build_mcp
+from redmine_mcp_core.storage import MemoryStore, TokenStore
 
 BASE_URL = "http://redmine.test"
 """Where a Redmine behind a transport is said to be."""
@@ -45,12 +48,14 @@ async def client_for(
     login: str = "alice",
     scopes: Collection[str] | None = None,
     mode: ConnectMode = "auto",
+    store: TokenStore | None = None,
 ) -> AsyncIterator[Client[FastMCPTransport]]:
     """An MCP client of a server with these plugins, signed in already.
 
     ``redmine`` is a base URL or a transport, such as ``httpx.ASGITransport(Sandbox().app)``;
     ``token`` is the OAuth token it is asked with. ``scopes`` are what the host believes the
-    sign-in was granted: by default, all that the plugins ask for.
+    sign-in was granted: by default, all that the plugins ask for. ``store`` is what the notebook
+    rests in; clients that share one are as replicas to each other.
     Raises ``AssertionError`` with the reason if a plugin cannot be loaded.
     """
     announced = [Announced(f"plugin{i}", partial(_the, plugin)) for i, plugin in enumerate(plugins)]
@@ -64,7 +69,8 @@ async def client_for(
     url, transport = (redmine, None) if isinstance(redmine, str) else (BASE_URL, redmine)
     async with Gateway(url, transport=transport, backoff=0.001) as gateway:
         caller = Caller(user_id=1, login=login, name=login, scopes=granted, client_id="test")
-        identity = Identity(caller, Redmine(gateway, Credential.bearer(token)))
+        notebook = Notebook(store or MemoryStore(), login)
+        identity = Identity(caller, Redmine(gateway, Credential.bearer(token)), notebook)
         async with Client(build_mcp(found, index, lambda: identity), mode=mode) as client:
             yield client
 
@@ -72,6 +78,12 @@ async def client_for(
 def text_of(result: CallToolResult) -> str:
     """What a model reads of a tool's answer."""
     return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def seen_by_model(tool: Tool) -> str:
+    """What a model reads of a tool before any call: name, description and input schema."""
+    seen = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
+    return json.dumps(seen, ensure_ascii=False, separators=(",", ":"))
 
 
 def _the(plugin: object) -> object:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 import pytest
 
 from redmine_mcp_core.storage import (
     MemoryStore,
+    RecordStore,
     StoreError,
+    StoreUnavailable,
     TokenStoreBackend,
     memory_backend,
     open_store,
@@ -37,6 +43,8 @@ async def test_each_opening_of_memory_is_a_store_of_its_own() -> None:
         (f"sqlite:///{CANARY}", "redmine-mcp-storage-sqlite"),
         (f"redis://:{CANARY}@host:6379/0", "redmine-mcp-storage-redis"),
         (f"rediss://:{CANARY}@host:6379/0", "redmine-mcp-storage-redis"),
+        (f"rediss+sentinel://:{CANARY}@one,two/tokens", "redmine-mcp-storage-redis"),
+        (f"redis+cluster://:{CANARY}@one,two", "redmine-mcp-storage-redis"),
         (f"REDIS://:{CANARY}@host", "redmine-mcp-storage-redis"),
     ],
 )
@@ -99,3 +107,29 @@ def test_two_backends_for_one_scheme_are_refused() -> None:
 def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
     """User, password and options never reach a log."""
     assert redact_url(url) == shown
+
+
+async def test_an_open_store_is_swept_until_it_is_closed() -> None:
+    """What has expired goes by itself; the sweep ends with the store, and an outage ends it not."""
+    swept = asyncio.Event()
+    turns = 0
+
+    class Store(MemoryStore):
+        async def purge_expired(self) -> int:
+            nonlocal turns
+            turns += 1
+            if turns == 1:
+                raise StoreUnavailable("away")
+            swept.set()
+            return 0
+
+    @asynccontextmanager
+    async def open_it(_url: str) -> AsyncGenerator[RecordStore]:
+        yield Store()
+
+    backend = TokenStoreBackend(name="mine", schemes=("mine",), open=open_it)
+    before = asyncio.all_tasks()
+    async with open_store("mine:", [backend], sweep_every=0.001), asyncio.timeout(5):
+        await swept.wait()
+
+    assert asyncio.all_tasks() == before

@@ -59,7 +59,10 @@ async def check_server(client: Client, address: Address) -> None:
         if isinstance(error.__cause__, AuthenticationError):
             raise StoreError(str(error)) from error
         if _is_no_cluster(error.__cause__):
-            raise StoreError(f"Redis at {address.where} is no cluster; write redis://.") from error
+            raise StoreError(
+                f"Redis at {address.where} is no cluster (then write redis://), or this user may "
+                "not ask for its nodes."
+            ) from error
         if not isinstance(error.__cause__, NoPermissionError):
             raise
         return  # A user who may not ask: the first operation will tell.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,8 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
 )
 """The first class that fits; what Redis itself says may repeat the arguments of a command."""
 
+_TLS = "does not speak TLS as it should: its certificate, its name or its protocol is refused"
+
 
 @contextmanager
 def speaking(where: str) -> Iterator[None]:
@@ -30,6 +33,8 @@ def speaking(where: str) -> Iterator[None]:
     try:
         yield
     except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as error:
+        if isinstance(error.__cause__ or error.__context__, ssl.SSLError):
+            raise StoreUnavailable(f"Redis at {where} {_TLS}.") from error
         fitting = (sentence for kind, sentence in _SENTENCES if isinstance(error, kind))
         sentence = next(fitting, f"refused a command ({type(error).__name__})")
         raise StoreUnavailable(f"Redis at {where} {sentence}.") from error

@@ -238,11 +238,14 @@ class RedisStore(RecordStore):
                 f"Redis at {self._where} has changed its nodes in the middle of a walk through "
                 "all entries; start again."
             )
-        command = ("SCAN", position, "MATCH", names.ENTRIES, "COUNT", _SCAN_STEP)
-        position, found = await client.execute_command(*command, target_nodes=nodes[turn])
-        if int(position) == 0:
+        node = nodes[turn]
+        positions, found = await client.scan(
+            position, match=names.ENTRIES, count=_SCAN_STEP, target_nodes=node
+        )
+        position = positions[node.name]
+        if position == 0:
             turn += 1
-        return found, f"{version}.{turn}.{int(position)}" if turn < len(nodes) else ""
+        return found, f"{version}.{turn}.{position}" if turn < len(nodes) else ""
 
 
 def _by_collection(entries: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:

@@ -53,7 +53,7 @@ class Server:
 
     def ask(self, *command: str) -> Any:
         """Return what Redis answers to a command, as it came over the wire."""
-        with Redis(port=self.port, decode_responses=True) as client:
+        with Redis(port=self.port, decode_responses=True, protocol=3) as client:
             client.response_callbacks.clear()
             return client.execute_command(*command)
 
@@ -77,9 +77,11 @@ class Replicated:
     """A primary, its replica, and a Sentinel that watches over them."""
 
     def __init__(self, directory: Path) -> None:
-        self.primary = Server(directory / "primary")
-        follow = ["--replicaof", "127.0.0.1", str(self.primary.port), "--repl-diskless-sync-delay"]
-        self.replica = Server(directory / "replica", options=[*follow, "0"])
+        at_once = ["--repl-diskless-sync-delay", "0"]
+        self.primary = Server(directory / "primary", options=at_once)
+        follow = ["--replicaof", "127.0.0.1", str(self.primary.port)]
+        self.replica = Server(directory / "replica", options=[*follow, *at_once])
+        until(lambda: "master_link_status:up" in self.replica.ask("INFO", "replication"), "a link")
         configuration = directory / "sentinel.conf"
         configuration.write_text(
             f"sentinel monitor tokens 127.0.0.1 {self.primary.port} 1\n"
@@ -91,14 +93,11 @@ class Replicated:
         )
         self.servers = [self.sentinel, self.primary, self.replica]
         self.url = f"redis+sentinel://127.0.0.1:{self.sentinel.port}/tokens"
-        until(lambda: "master_link_status:up" in self.replica.ask("INFO", "replication"), "a link")
         until(self.is_known, "Sentinel knows the replica")
 
     def is_known(self) -> bool:
-        for replica in self.sentinel.ask("SENTINEL", "REPLICAS", "tokens"):
-            fields = dict(zip(replica[::2], replica[1::2], strict=True))
-            return bool(fields["master-link-status"] == "ok")
-        return False
+        replicas = self.sentinel.ask("SENTINEL", "REPLICAS", "tokens")
+        return any(replica["master-link-status"] == "ok" for replica in replicas)
 
     def replicated(self) -> bool:
         """Wait until the replica has all that was written."""

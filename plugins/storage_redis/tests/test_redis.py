@@ -211,7 +211,7 @@ async def test_a_cluster_is_not_taken_for_a_redis(cluster: Any) -> None:
 
 async def test_a_redis_is_not_taken_for_a_cluster(server: Any) -> None:
     """Whoever names a single Redis like a cluster is told how to write it."""
-    with pytest.raises(StoreError, match="is no cluster; write redis://"):
+    with pytest.raises(StoreError, match=r"is no cluster \(then write redis://\)"):
         await ping(f"redis+cluster://127.0.0.1:{server.port}")
 
 

@@ -291,3 +291,54 @@ async def test_purging_deletes_what_has_expired_from_the_file(tmp_path: Path) ->
 
         assert await store.purge_expired() == 1234
         assert db.execute("SELECT count(*) FROM entries").fetchone() == (2,)
+
+
+async def test_a_sweep_holds_no_write_up_for_long(tmp_path: Path) -> None:
+    """While tens of thousands of rows go, each write in between waits for one small step only."""
+    async with BACKEND.open(f"sqlite://{tmp_path}/tokens.sqlite3") as store:
+        keys = [f"key-{number}" for number in range(20_000)]
+        await store.put_many(keys, [{"filler": "x" * 500}] * len(keys), ttl=60)
+        db = store._writer  # type: ignore[attr-defined]
+        db.execute("UPDATE entries SET expires_at = 1")
+        sweep = asyncio.create_task(store.purge_expired())
+        writes = 0
+        while not sweep.done():
+            await store.put("other", {"n": writes})
+            writes += 1
+
+    assert await sweep == len(keys)
+    # As many as there are steps, or nearly: each write gets its turn after the one under way.
+    assert writes > 50
+
+
+async def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    """An upgrade keeps the sign-ins, and adds what locks and counters need."""
+    path = tmp_path / "tokens.sqlite3"
+    await put(path)
+    with sqlite3.connect(path) as older:
+        older.executescript("DROP TABLE locks; DROP TABLE counters; PRAGMA user_version = 1")
+    older.close()
+
+    async with BACKEND.open(f"sqlite://{path}") as store:
+        assert await store.get("key") == {}
+        assert await store.increment("name", window=60) == 1
+        async with store.lock("name", ttl=60):
+            pass
+
+
+async def test_a_sweep_takes_locks_and_counters_along(tmp_path: Path) -> None:
+    """What has run out leaves no row behind, and a fence does not come again for that."""
+    async with BACKEND.open(f"sqlite://{tmp_path}/tokens.sqlite3") as store:
+        first = await store.acquire_lock("name", "the dead", ttl=60)
+        await store.increment("name", window=60)
+        db = store._writer  # type: ignore[attr-defined]
+        for table in ("locks", "counters"):
+            db.execute(f"UPDATE {table} SET expires_at = 1")
+        await store.purge_expired()
+
+        assert db.execute("SELECT count(*) FROM locks").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM counters").fetchone() == (0,)
+        second = await store.acquire_lock("name", "alice", ttl=60)
+        assert first is not None
+        assert second is not None
+        assert second > first

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from redmine_mcp_storage_sqlite.store import SQLiteStore
 
-ROUNDS = 20
-"""How many writers are killed."""
+WAVES, WRITERS = 5, 20
+"""How often how many writers are killed."""
 
 
 class Workers:
@@ -68,20 +68,21 @@ def workers() -> Iterator[Workers]:
 
 
 async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, workers: Workers) -> None:
-    """Writers killed at any moment, while others write: every acknowledged entry is there."""
+    """A hundred writers killed at any moment, while others write: all they were told is there."""
     path = tmp_path / "tokens.sqlite3"
-    for number in range(ROUNDS):
-        workers.start("write", path, f"writer{number}")
     killed: set[int] = set()
-    while len(killed) < ROUNDS:
-        pid = workers.listen()
-        # Each one at another point of its work, in the order in which they get there.
-        if pid not in killed and len(workers.said[pid]) > 3 * len(killed):
-            os.kill(pid, signal.SIGKILL)
-            killed.add(pid)
+    for wave in range(WAVES):
+        for number in range(WRITERS):
+            workers.start("write", path, f"writer{wave}-{number}")
+        while len(killed) < WRITERS * (wave + 1):
+            pid = workers.listen()
+            # Each one at another point of its work, in the order in which they get there.
+            if pid not in killed and len(workers.said[pid]) > 3 * (len(killed) % WRITERS):
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
     workers.drain()
 
-    assert len(workers.said) == ROUNDS
+    assert len(workers.said) == WAVES * WRITERS
     acknowledged = [key for words in workers.said.values() for key in words]
     store = await SQLiteStore.open(path)
     values = await store.get_many(acknowledged)
