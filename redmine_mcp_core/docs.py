@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from redmine_mcp_core.plugins import PluginReport
 from redmine_mcp_core.settings import Settings
 
 _MADE_AT_START = {"token_store_url": "SQLite, in your data directory"}
@@ -57,3 +58,41 @@ def env_example() -> str:
         value = "" if row.name == "TOKEN_STORE_URL" else row.default
         blocks.append(f"# {row.description.replace('`', '')}\n{mark}{row.name}={value}")
     return "\n\n".join(blocks) + "\n"
+
+
+def tools_page(plugins: Iterable[PluginReport]) -> str:
+    """``docs/tools.md``: every tool, resource and prompt of these plugins."""
+    blocks = [
+        "# Tools, resources and prompts\n\n"
+        "Made from the code by `make docs`. A tool that is not listed costs a model nothing until "
+        "it is looked for with `find_tools`; `call_tool` then calls it. Without its scopes a tool "
+        "is neither listed nor called."
+    ]
+    for report in plugins:
+        components = report.components
+        lines = [f"## {report.name}"]
+        if components.tools:
+            lines += ["", "| Tool | What it does | | Listed | Scopes |", "|---|---|---|---|---|"]
+        for tool in components.tools:
+            declared = tool.declaration
+            listed = "yes" if declared.listed else ""
+            scopes = ", ".join(sorted(declared.scopes))
+            lines.append(
+                f"| `{tool.name}` | {_sentence(tool.description)} | {declared.effect} | {listed} "
+                f"| {scopes} |"
+            )
+        others = [
+            *((str(item.uri), item.description) for item in components.resources),
+            *((item.uri_template, item.description) for item in components.templates),
+            *((f"prompt {item.name}", item.description) for item in components.prompts),
+        ]
+        if others:
+            lines += ["", "| Resource or prompt | What it is |", "|---|---|"]
+            lines += [f"| `{name}` | {_sentence(about)} |" for name, about in others]
+        if len(lines) > 1:
+            blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _sentence(text: str | None) -> str:
+    return (text or "").strip().split("\n\n")[0].replace("\n", " ").replace("|", "\\|")

@@ -163,12 +163,13 @@ def _assemble(
     store = encrypted(settings, backend)
     plugins.add(health_plugins(store, gateway))
     index = ComponentIndex(plugins.components)
+    selection = Selection(tuple(settings.mcp_tools), settings.mcp_read_only)
     auth = RedmineOAuthProxy(
         settings,
         gateway=gateway,
         store=store,
         jwt_signing_key=keys.signing,
-        scopes=_offered_scopes(index, settings.redmine_scopes),
+        scopes=_scopes_to_ask_for(index, selection, settings.redmine_scopes),
         plugins=plugins,
     )
 
@@ -191,7 +192,6 @@ def _assemble(
         notebook = Notebook(store, f"{caller.user_id}@{gateway.base_url}")
         return Identity(caller, redmine, notebook)
 
-    selection = Selection(tuple(settings.mcp_tools), settings.mcp_read_only)
     mcp = build_mcp(
         plugins,
         index,
@@ -203,11 +203,15 @@ def _assemble(
     return Host(settings, plugins, metrics, gateway, store, mcp)
 
 
-def _offered_scopes(index: ComponentIndex, ticked: list[str]) -> list[str]:
-    """What a sign-in asks Redmine for: what the tools need, as far as the application has it."""
-    if not ticked:
-        return [scope for scope in index.scopes if scope != ADMIN]
-    for tool in index.tools.values():
-        if lacking := tool.declaration.scopes - set(ticked):
-            log.warning("tool_out_of_scope", tool=tool.name, not_in_redmine_scopes=sorted(lacking))
-    return [scope for scope in index.scopes if scope in ticked]
+def _scopes_to_ask_for(index: ComponentIndex, selection: Selection, ticked: list[str]) -> list[str]:
+    """What a sign-in asks Redmine for: what the tools on offer need, as far as the application
+    has it."""
+    offered = [tool.declaration for tool in index.tools.values()]
+    offered = [declaration for declaration in offered if selection.allows(declaration)]
+    for declaration in offered:
+        if ticked and (lacking := declaration.scopes - set(ticked)):
+            log.warning(
+                "tool_out_of_scope", tool=declaration.name, not_in_redmine_scopes=sorted(lacking)
+            )
+    wanted = frozenset().union(*(item.scopes | item.optional_scopes for item in offered))
+    return sorted(wanted & set(ticked) if ticked else wanted - {ADMIN})

@@ -30,13 +30,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observability.health": set(),
     "observability.logs": set(),
     # What a plugin and the host say to each other.
-    "components": {"confirmation", "declaration", "redmine", "results"},
+    "components": {"confirmation", "declaration", "icons", "redmine", "results"},
     "current": {"auth.caller", "notebook", "redmine"},
     "notebook": {"redmine", "storage"},
     "events": {"auth.caller", "declaration"},
     "selection": {"declaration"},
     "confirmation": {"redmine"},
-    "surface": {"seams"},
+    "icons": {"declaration"},
+    "surface": {"declaration", "icons", "seams"},
     "hookspecs": {"components", "demo", "events", "observability.health", "storage"},
     "": {
         "auth.caller",
@@ -95,7 +96,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "storage",
     },
-    "docs": {"settings"},
+    "docs": {"plugins", "settings"},
     "keys": {"settings", "storage"},
     "observability": set(),
     # For plugin authors: a whole server in one process, and the store contract.

@@ -14,7 +14,9 @@ from typing import Any, cast
 import pytest
 
 from redmine_mcp_core import cli, docs
+from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
+from redmine_mcp_core.server import discover_plugins
 from redmine_mcp_core.settings import Settings, load_settings
 from redmine_mcp_core.testing.client import Announced
 
@@ -186,6 +188,13 @@ def test_the_readmes_table_of_settings_is_up_to_date() -> None:
 def test_the_example_of_an_env_file_is_up_to_date() -> None:
     """``make docs`` writes it."""
     assert (ROOT / ".env.example").read_text(encoding="utf-8") == docs.env_example()
+
+
+def test_the_page_of_tools_is_up_to_date() -> None:
+    """``docs/tools.md`` names every tool there is; ``make docs`` writes it."""
+    page = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
+
+    assert page == docs.tools_page(discover_plugins(Metrics()).reports)
 
 
 def test_the_example_of_an_env_file_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

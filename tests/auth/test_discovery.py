@@ -85,3 +85,16 @@ async def test_unlimited_power_is_never_asked_for_unasked(sandbox: Target) -> No
             challenge = (await http.post(f"{server.url}/mcp")).headers["www-authenticate"]
 
         assert ("admin" in challenge) is offered
+
+
+async def test_a_read_only_server_asks_for_nothing_that_writes(sandbox: Target) -> None:
+    """Who may only read is not asked to allow more than that."""
+    async with (
+        running_server(sandbox, mcp_read_only=True) as server,
+        httpx.AsyncClient() as http,
+    ):
+        challenge = (await http.post(f"{server.url}/mcp")).headers["www-authenticate"]
+
+    scopes = re.search(r'scope="([^"]+)"', challenge)[1].split()  # type: ignore[index]
+    assert "view_issues" in scopes
+    assert all(scope.startswith(("view_", "search_")) for scope in scopes)
