@@ -2,9 +2,10 @@
 # make test   everything that CI checks; the last lines say whether a real Redmine took part
 # make lint   ruff and mypy
 # make docs   write the generated parts of the documentation anew
+# make tokens what a model has to read, in bytes; writes benchmarks/tokens.json
 # make lock   pin the newest third-party packages
 
-.PHONY: run test fast lint docs lock clean
+.PHONY: run test fast lint docs tokens lock clean
 
 run:
 	@scripts/venv run
@@ -30,6 +31,10 @@ lint:
 docs:
 	@scripts/venv dev
 	@.venv/bin/python scripts/docs
+
+tokens:
+	@scripts/venv dev
+	@.venv/bin/python benchmarks/tokens.py
 
 lock:
 	@scripts/lock

@@ -231,7 +231,7 @@ async def main() -> int:
         head = f"task, on {name}"
         print(f"\n{head:24}{'text':>8}{'struct':>8}{'calls':>7}{'warm':>6}{'budget':>8}")
         for one in found:
-            budget = f"{one.budget:8,}" if one.budget else ""
+            budget = f"{one.budget:8,}" if one.budget and name == BUDGETED_SEED else ""
             figures = f"{one.text:8,}{one.structured:8,}{one.calls:7}{one.warm_calls:6}{budget}"
             print(f"{one.task:24}{one.error or figures}")
             if name == BUDGETED_SEED:

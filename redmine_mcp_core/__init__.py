@@ -6,10 +6,17 @@ What stands here is what a plugin author imports; the inner modules may change a
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.components import API_VERSION, Components, Plugin, hookimpl
 from redmine_mcp_core.confirmation import confirmed
-from redmine_mcp_core.current import CurrentCaller, CurrentRedmine
+from redmine_mcp_core.current import (
+    CurrentCaller,
+    CurrentNotebook,
+    CurrentProgress,
+    CurrentRedmine,
+    Progress,
+)
 from redmine_mcp_core.declaration import Effect
 from redmine_mcp_core.demo import DemoAccount, DemoRedmine
 from redmine_mcp_core.events import Event, EventKind, Refusal, ToolCall
+from redmine_mcp_core.notebook import Notebook
 from redmine_mcp_core.observability.health import HealthReport
 from redmine_mcp_core.redmine import (
     MAX_PAGE_SIZE,
@@ -19,9 +26,10 @@ from redmine_mcp_core.redmine import (
     NotFound,
     Redmine,
     RedmineError,
+    find_name,
     segment,
 )
-from redmine_mcp_core.results import Quotation, Result, line, shorten, visible
+from redmine_mcp_core.results import Image, Quotation, Result, line, shorten, visible
 from redmine_mcp_core.storage import (
     Record,
     RecordStore,
@@ -38,6 +46,8 @@ __all__ = [
     "Caller",
     "Components",
     "CurrentCaller",
+    "CurrentNotebook",
+    "CurrentProgress",
     "CurrentRedmine",
     "DemoAccount",
     "DemoRedmine",
@@ -46,9 +56,12 @@ __all__ = [
     "EventKind",
     "Forbidden",
     "HealthReport",
+    "Image",
     "Invalid",
     "NotFound",
+    "Notebook",
     "Plugin",
+    "Progress",
     "Quotation",
     "Record",
     "RecordStore",
@@ -62,6 +75,7 @@ __all__ = [
     "TokenStoreBackend",
     "ToolCall",
     "confirmed",
+    "find_name",
     "hookimpl",
     "line",
     "segment",

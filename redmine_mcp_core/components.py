@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import pluggy
@@ -17,17 +18,23 @@ from fastmcp.resources.template import FunctionResourceTemplate
 from fastmcp.tools import FunctionTool, ToolResult
 from fastmcp.tools.base import InputRequiredToolResult
 from fastmcp.utilities.json_schema import compress_schema
+from mcp_types import ContentBlock, ImageContent, TextContent
 from pydantic import ValidationError as PydanticValidationError
+from pydantic.fields import FieldInfo
 
+from redmine_mcp_core import icons
 from redmine_mcp_core.confirmation import AskFirst
 from redmine_mcp_core.declaration import Effect, ToolDeclaration
-from redmine_mcp_core.redmine import RedmineError
+from redmine_mcp_core.redmine import Redmine, RedmineError
 from redmine_mcp_core.results import Result
 
 API_VERSION = 1
 """The version of this contract. A plugin that declares another one is refused, by name."""
 
 hookimpl = pluggy.HookimplMarker("redmine_mcp")
+
+Completer = Callable[[str, Redmine, Mapping[str, str]], Awaitable[Iterable[str]]]
+"""Offers values: given what was typed so far, Redmine as the caller, and the other arguments."""
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -50,7 +57,7 @@ class RedmineTool(FunctionTool):
 
     def convert_result(self, raw_value: Any) -> ToolResult:
         if isinstance(raw_value, Result):
-            return ToolResult(content=raw_value.text(), structured_content=raw_value.data())
+            return ToolResult(content=_content(raw_value), structured_content=raw_value.data())
         return super().convert_result(raw_value)
 
 
@@ -98,6 +105,8 @@ class Components:
         self.resources: list[Resource] = []
         self.templates: list[ResourceTemplate] = []
         self.prompts: list[Prompt] = []
+        self.completers: list[tuple[str, Completer]] = []
+        """By the name of the argument."""
 
     @property
     def scopes(self) -> list[str]:
@@ -112,6 +121,7 @@ class Components:
         self.resources += other.resources
         self.templates += other.templates
         self.prompts += other.prompts
+        self.completers += other.completers
 
     def tool(
         self,
@@ -143,6 +153,7 @@ class Components:
                 function,
                 title=title,
                 annotations=declaration.annotations,
+                icons=[icons.OF_EFFECT[effect]],
                 output_schema=_output_schema(function),
             )
             fields = {name: getattr(parsed, name) for name in FunctionTool.model_fields}
@@ -160,13 +171,23 @@ class Components:
             if "{" in uri:
                 self.templates.append(
                     _SpeakingTemplate.from_function(
-                        function, uri, name=name, title=title, mime_type=mime_type
+                        function,
+                        uri,
+                        name=name,
+                        title=title,
+                        icons=[icons.RESOURCE],
+                        mime_type=mime_type,
                     )
                 )
             else:
                 self.resources.append(
                     _SpeakingResource.from_function(
-                        function, uri, name=name, title=title, mime_type=mime_type
+                        function,
+                        uri,
+                        name=name,
+                        title=title,
+                        icons=[icons.RESOURCE],
+                        mime_type=mime_type,
                     )
                 )
             return function
@@ -177,7 +198,23 @@ class Components:
         """Declare a prompt; its name is the function's and its description the docstring."""
 
         def declare(function: Callable[_P, _R]) -> Callable[_P, _R]:
-            self.prompts.append(_SpeakingPrompt.from_function(function, title=title))
+            prompt = _SpeakingPrompt.from_function(function, title=title, icons=[icons.PROMPT])
+            told = _descriptions(function)
+            for argument in prompt.arguments or ():  # FastMCP adds a JSON schema to each
+                argument.description = told.get(argument.name)
+            self.prompts.append(prompt)
+            return function
+
+        return declare
+
+    def completes(self, *arguments: str) -> Callable[[Completer], Completer]:
+        """Offer values for the arguments of these names, in any prompt or resource template.
+
+        Where several plugins offer values for one name, the client is shown all of them.
+        """
+
+        def declare(function: Completer) -> Completer:
+            self.completers += [(argument, function) for argument in arguments]
             return function
 
         return declare
@@ -199,6 +236,26 @@ def _output_schema(function: Callable[..., Any]) -> dict[str, Any]:
     if not (isinstance(returns, type) and issubclass(returns, Result)):
         raise TypeError(f"The tool {function.__name__} must return a Result.")
     return compress_schema(returns.model_json_schema(mode="validation"), prune_titles=True)
+
+
+def _descriptions(function: Callable[..., Any]) -> dict[str, str]:
+    """What the fields of the parameters say, in the words of who wrote them."""
+    return {
+        parameter.name: note.description
+        for parameter in inspect.signature(function, eval_str=True).parameters.values()
+        for note in getattr(parameter.annotation, "__metadata__", ())
+        if isinstance(note, FieldInfo) and note.description
+    }
+
+
+def _content(result: Result) -> list[ContentBlock]:
+    return [
+        TextContent(text=result.text()),
+        *(
+            ImageContent(data=base64.b64encode(one.content).decode(), mime_type=one.mime_type)
+            for one in result.media()
+        ),
+    ]
 
 
 def _bad_arguments(tool: str, error: ValidationError) -> str:

@@ -7,23 +7,29 @@ FastMCP leaves such parameters out of the tool's input schema and fills them in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from fastmcp.dependencies import Depends
+from fastmcp.server.dependencies import get_context
 
 from redmine_mcp_core.auth.caller import Caller
+from redmine_mcp_core.notebook import Notebook
 from redmine_mcp_core.redmine import Redmine
+
+Progress = Callable[[float, float], Awaitable[None]]
+"""Tells a client that asked for it how far a call has come: how much is done, and of how much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A caller together with Redmine as they see it."""
+    """A caller together with Redmine as they see it, and what was noted down for them."""
 
     caller: Caller
     redmine: Redmine
+    notebook: Notebook
 
 
 _identity: ContextVar[Identity | None] = ContextVar("redmine_mcp_identity", default=None)
@@ -54,6 +60,15 @@ async def _caller() -> Caller:
     return current_identity().caller
 
 
+async def _notebook() -> Notebook:
+    return current_identity().notebook
+
+
+async def _progress() -> Progress:
+    # FastMCP's own Progress dependency keeps what it is told to itself.
+    return get_context().report_progress
+
+
 def CurrentRedmine() -> Redmine:  # noqa: N802 - spelt as FastMCP spells its dependencies
     """Redmine as the caller of this tool."""
     return Depends(_redmine)
@@ -62,3 +77,13 @@ def CurrentRedmine() -> Redmine:  # noqa: N802 - spelt as FastMCP spells its dep
 def CurrentCaller() -> Caller:  # noqa: N802
     """The caller of this tool: id, login, name and scopes, and no token."""
     return Depends(_caller)
+
+
+def CurrentNotebook() -> Notebook:  # noqa: N802
+    """What tools noted down for this caller, whichever replica they ran on."""
+    return Depends(_notebook)
+
+
+def CurrentProgress() -> Progress:  # noqa: N802
+    """Tells the client how far this call has come."""
+    return Depends(_progress)

@@ -31,6 +31,7 @@ class ComponentIndex(Provider):
         self._schemas = {name: tool.parameters for name, tool in self.tools.items()}
         self._resources = {str(resource.uri): resource for resource in components.resources}
         self._templates = list(components.templates)
+        self.completers = list(components.completers)
         self._prompts = {prompt.name: prompt for prompt in components.prompts}
 
     def input_schema(self, tool: str) -> dict[str, Any] | None:

@@ -16,6 +16,8 @@ from fastmcp.tools import Tool, ToolResult
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from redmine_mcp_core import icons
+from redmine_mcp_core.declaration import Effect
 from redmine_mcp_core.seams import OpenSearch
 
 FIND = "find_tools"
@@ -54,6 +56,7 @@ class Surface(OpenSearch):
         return Tool.from_function(
             find_tools,
             title="Find more tools",
+            icons=[icons.OF_EFFECT[Effect.READS]],
             annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
             output_schema=None,
         )
@@ -71,6 +74,7 @@ class Surface(OpenSearch):
         return Tool.from_function(
             call_tool,
             title="Call a found tool",
+            icons=[icons.OF_EFFECT[Effect.WRITES]],
             annotations=ToolAnnotations(read_only_hint=False, open_world_hint=False),
             output_schema=None,
         )

@@ -19,6 +19,7 @@ from redmine_mcp_core.redmine.errors import (
     Unreadable,
 )
 from redmine_mcp_core.redmine.gateway import Credential, Gateway
+from redmine_mcp_core.redmine.names import find as find_name
 from redmine_mcp_core.redmine.sansio import MAX_PAGE_SIZE, PAGE_SIZE, segment
 
 __all__ = [
@@ -42,5 +43,6 @@ __all__ = [
     "Unauthorized",
     "Unreachable",
     "Unreadable",
+    "find_name",
     "segment",
 ]

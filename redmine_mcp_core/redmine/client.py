@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from redmine_mcp_core.redmine.errors import (
     AccountLocked,
@@ -16,6 +16,8 @@ from redmine_mcp_core.redmine.errors import (
 from redmine_mcp_core.redmine.gateway import Credential, Gateway
 from redmine_mcp_core.redmine.names import Kind, find
 from redmine_mcp_core.redmine.sansio import MAX_PAGE_SIZE, segment
+
+_Answer = TypeVar("_Answer")
 
 PAGES_AT_ONCE = 4
 """So that one long list does not take all of Redmine's workers."""
@@ -61,6 +63,16 @@ class Redmine:
     async def delete(self, path: str, **params: Any) -> dict[str, Any]:
         """Destroy. Raises ``RedmineError``; after ``TimedOut`` it may have been done."""
         return await self._request("DELETE", path, params=params)
+
+    async def upload(self, path: str, content: bytes, **params: Any) -> dict[str, Any]:
+        """Send a file. Raises ``RedmineError``; after ``TimedOut`` it may have been done."""
+        return await self._request("POST", path, params=params, content=content)
+
+    async def download(self, path: str, *, limit: int) -> bytes:
+        """Read a file of at most ``limit`` bytes. Raises ``RedmineError``."""
+        return await self._speaking(
+            path, self._gateway.download(path, credential=self._credential, limit=limit)
+        )
 
     async def account(self) -> dict[str, Any]:
         """Who the caller is: id, login, firstname, lastname, and no API key."""
@@ -111,8 +123,13 @@ class Redmine:
         self._gateway.names.forget(kind, viewer=self._viewer, project=str(project))
 
     async def _request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        return await self._speaking(
+            path, self._gateway.request(method, path, credential=self._credential, **options)
+        )
+
+    async def _speaking(self, path: str, answer: Awaitable[_Answer]) -> _Answer:
         try:
-            return await self._gateway.request(method, path, credential=self._credential, **options)
+            return await answer
         except Unauthorized:
             self._on_unauthorized()
             raise

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 from tenacity import (
@@ -21,11 +21,13 @@ from tenacity import (
 
 from redmine_mcp_core.redmine import sansio
 from redmine_mcp_core.redmine.errors import (
+    BadArgument,
     RateLimited,
     RedmineError,
     ServerError,
     TimedOut,
     Unreachable,
+    Unreadable,
 )
 from redmine_mcp_core.redmine.names import NameCache
 
@@ -37,6 +39,9 @@ RETRY_STATUSES = frozenset({502, 503, 504})
 """A proxy's words for "not now". A plain 500 is Redmine's own failure and comes again."""
 
 _IDS = re.compile(r"/\d+")
+_Answer = TypeVar("_Answer")
+_Read = Callable[[httpx.Response], Awaitable[_Answer]]
+"""Makes an answer of what comes in, or raises ``RedmineError``."""
 
 Observer = Callable[[str, str, str, float], None]
 """Called after each request with method, path without ids, outcome and seconds."""
@@ -56,6 +61,28 @@ class Credential:
     @classmethod
     def api_key(cls, key: str) -> Self:
         return cls("X-Redmine-API-Key", key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request, as often as it may be tried."""
+
+    method: str
+    path: str
+    credential: Credential | None
+    params: Mapping[str, Any]
+    json: Any = None
+    content: bytes | None = None
+    accept: str = "application/json"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        headers = {"Accept": self.accept}
+        if self.content is not None:  # Redmine takes a file as nothing else (406)
+            headers["Content-Type"] = "application/octet-stream"
+        if self.credential:
+            headers[self.credential.header] = self.credential.value
+        return headers
 
 
 class Gateway:
@@ -85,7 +112,7 @@ class Gateway:
             transport=transport,
             timeout=httpx.Timeout(deadline, connect=min(CONNECT_TIMEOUT, deadline)),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
-            headers={"Accept": "application/json", "User-Agent": "redmine-mcp"},
+            headers={"User-Agent": "redmine-mcp"},
             follow_redirects=False,
         )
 
@@ -103,16 +130,38 @@ class Gateway:
         credential: Credential | None = None,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        content: bytes | None = None,
         deadline: float | None = None,
     ) -> dict[str, Any]:
         """The JSON object that Redmine answers with; {} for an empty answer.
 
-        ``deadline`` is seconds for this request, instead of the gateway's own.
-        Raises: ``RedmineError``.
+        ``content`` is a file to send, in place of ``json``. ``deadline`` is seconds for this
+        request, instead of the gateway's own. Raises: ``RedmineError``.
         """
-        deadline = deadline or self._deadline
+        call = _Call(method, path, credential, params or {}, json, content)
+        return await self._retried(call, _json, deadline or self._deadline)
+
+    async def download(
+        self, path: str, *, credential: Credential | None = None, limit: int
+    ) -> bytes:
+        """A file of at most ``limit`` bytes.
+
+        Raises ``BadArgument`` for a larger one, of which no more than that is read, and
+        ``RedmineError``.
+        """
+
+        async def read(response: httpx.Response) -> bytes:
+            if response.status_code != 200:
+                await _json(response)
+                raise Unreadable
+            return await _at_most(response, limit)
+
+        call = _Call("GET", path, credential, {}, accept="*/*")
+        return await self._retried(call, read, self._deadline)
+
+    async def _retried(self, call: _Call, read: _Read[_Answer], deadline: float) -> _Answer:
         end = time.monotonic() + deadline
-        repeatable = method == "GET"
+        repeatable = call.method == "GET"
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda error: _may_repeat(error, repeatable)),
             wait=_wait(self._backoff),
@@ -121,46 +170,55 @@ class Gateway:
         )
         async for attempt in retrying:
             with attempt:
-                seconds_left = end - time.monotonic()
-                return await self._once(method, path, credential, params, json, seconds_left)
+                return await self._once(call, read, end - time.monotonic())
         raise AssertionError("unreachable: tenacity re-raises the last error")
 
-    async def _once(
-        self,
-        method: str,
-        path: str,
-        credential: Credential | None,
-        params: Mapping[str, Any] | None,
-        json: Any,
-        seconds_left: float,
-    ) -> dict[str, Any]:
+    async def _once(self, call: _Call, read: _Read[_Answer], seconds_left: float) -> _Answer:
         outcome, started = "ok", time.monotonic()
         try:
             # httpx limits each read by itself; an answer that drips in must end in time as well.
-            async with asyncio.timeout(seconds_left):
-                response = await self._http.request(
-                    method,
-                    path,
-                    params=sansio.query(params or {}),
-                    json=json,
-                    headers={credential.header: credential.value} if credential else {},
+            async with (
+                asyncio.timeout(seconds_left),
+                self._http.stream(
+                    call.method,
+                    call.path,
+                    params=sansio.query(call.params),
+                    json=call.json,
+                    content=call.content,
+                    headers=call.headers,
                     timeout=httpx.Timeout(seconds_left, connect=min(CONNECT_TIMEOUT, seconds_left)),
-                )
-            return sansio.read(response.status_code, response.headers, response.content)
+                ) as response,
+            ):
+                return await read(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             outcome = Unreachable.code
             raise Unreachable from None
         except (httpx.TimeoutException, TimeoutError):
             outcome = TimedOut.code
-            raise TimedOut(sent=method != "GET") from None
+            raise TimedOut(sent=call.method != "GET") from None
         except httpx.HTTPError:
             outcome = "connection_lost"
-            raise _connection_lost(method) from None
+            raise _connection_lost(call.method) from None
         except RedmineError as error:
             outcome = error.code
             raise
         finally:
-            self._observe(method, _IDS.sub("/:id", path), outcome, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            self._observe(call.method, _IDS.sub("/:id", call.path), outcome, seconds)
+
+
+async def _json(response: httpx.Response) -> dict[str, Any]:
+    return sansio.read(response.status_code, response.headers, await response.aread())
+
+
+async def _at_most(response: httpx.Response, limit: int) -> bytes:
+    """The body, which may be larger than its header says."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > limit:
+            raise BadArgument(f"The file has more than {limit} bytes, which is too much here.")
+    return bytes(body)
 
 
 def _connection_lost(method: str) -> RedmineError:

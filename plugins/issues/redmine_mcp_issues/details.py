@@ -1,25 +1,28 @@
-"""One issue, read in full and told in few words."""
+"""One issue, told in few words, with what was asked for about it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from redmine_mcp_core import Quotation, Redmine, Result, line, shorten, visible
-from redmine_mcp_issues.journals import JournalEntry, journals_from
+from redmine_mcp_core import Quotation, Redmine, Result, line
+from redmine_mcp_issues.focus import VIEWS, Focus
+from redmine_mcp_issues.journals import JournalEntry, entries_from, issues_in, page_of
+from redmine_mcp_issues.linked import (
+    LinkedIssue,
+    children_of,
+    joined,
+    linked_ids,
+    parent_of,
+    read_linked,
+    relations_of,
+)
+from redmine_mcp_issues.markup import cut, readable
 
-DESCRIPTION_CHARACTERS = 2_000
-"""How much of a description is shown unless all of it is asked for."""
-
-
-class LinkedIssue(BaseModel):
-    """Another issue, and how it belongs to this one."""
-
-    id: int
-    how: str
-    subject: str = ""
+FIELD_CHARACTERS = 500
+"""How much of a custom field is shown unless all of it is asked for."""
 
 
 class File(BaseModel):
@@ -40,8 +43,11 @@ class Changeset(BaseModel):
 
 
 class IssueDetails(Result):
-    """An issue with what was asked for about it. What is absent is empty in Redmine."""
+    """An issue with what was asked for about it. What is absent is empty, or was not asked for."""
 
+    focus: Focus = "overview"
+    before: int | None = None
+    """Where one reads on: only journals older than this one are told."""
     id: int
     url: str
     subject: str
@@ -53,7 +59,7 @@ class IssueDetails(Result):
     assigned_to: str | None = None
     category: str | None = None
     version: str | None = None
-    parent_id: int | None = None
+    parent: LinkedIssue | None = None
     is_private: bool = False
     start_date: str | None = None
     due_date: str | None = None
@@ -63,10 +69,8 @@ class IssueDetails(Result):
     created_on: str
     updated_on: str
     closed_on: str | None = None
-    custom_fields: dict[str, str]
+    custom_fields: dict[str, str] = Field(default_factory=dict)
     description: str = ""
-    description_left_out: int = 0
-    """Characters of the description that were left out."""
     children: tuple[LinkedIssue, ...] = ()
     relations: tuple[LinkedIssue, ...] = ()
     attachments: tuple[File, ...] = ()
@@ -75,6 +79,11 @@ class IssueDetails(Result):
     allowed_statuses: tuple[str, ...] = ()
     journals: tuple[JournalEntry, ...] = ()
     journals_total: int = 0
+    """How many the issue has of the kind that was asked for."""
+    journals_older: int = 0
+    """How many are older than those that are told."""
+    left_out: int = 0
+    """Characters of long texts that were left out."""
 
     def text(self) -> str:
         quoted = Quotation().enclose("\n".join(filter(None, self._lines())))
@@ -83,31 +92,15 @@ class IssueDetails(Result):
     def _lines(self) -> Iterator[str]:
         private = " [private]" if self.is_private else ""
         yield f"#{self.id} {self.subject}{private}"
-        yield _joined(self.tracker, self.status, self.priority, f"project {self.project}")
-        yield _joined(
-            self.assigned_to and f"assigned to {self.assigned_to}",
-            self.author and f"by {self.author}",
-            self.category and f"category {self.category}",
-            self.version and f"version {self.version}",
-            self.parent_id and f"subtask of #{self.parent_id}",
-        )
-        yield _joined(
-            self.start_date and f"starts {self.start_date}",
-            self.due_date and f"due {self.due_date}",
-            self.done_ratio and f"{self.done_ratio}% done",
-            self.estimated_hours and f"{self.estimated_hours:g} h estimated",
-            self.spent_hours and f"{self.spent_hours:g} h spent",
-        )
-        yield _joined(
-            f"created {_minute(self.created_on)}",
-            f"updated {_minute(self.updated_on)}",
-            self.closed_on and f"closed {_minute(self.closed_on)}",
-        )
-        if self.custom_fields:
-            yield "; ".join(f"{name}: {value}" for name, value in self.custom_fields.items())
-        for title, linked in (("Subtasks", self.children), ("Relations", self.relations)):
-            if linked:
-                yield f"{title}: " + "; ".join(_linked(issue) for issue in linked)
+        yield _dotted(self.tracker, self.status, self.priority, f"project {self.project}")
+        view = VIEWS[self.focus]
+        if view.fields and self.before is None:
+            yield from self._fields()
+        if self.parent:
+            yield f"Parent: {self.parent.text()}"
+        for title, issues in (("Subtasks", self.children), ("Relations", self.relations)):
+            if issues:
+                yield f"{title}: {joined(issues)}"
         if self.attachments:
             files = (f"{file.filename} ({file.bytes} B, id {file.id})" for file in self.attachments)
             yield "Files: " + "; ".join(files)
@@ -119,35 +112,94 @@ class IssueDetails(Result):
             yield f"Commit {changeset.revision[:12]}: {changeset.comments}"
         if self.description:
             yield f"\n{self.description}"
-        for journal in self.journals:
-            yield f"\n{journal.text()}"
+        entries = [journal.text(numbered=view.numbered) for journal in self.journals]
+        # Changes alone are lines of a list; comments are paragraphs.
+        gap = "\n\n" if "comments" in view.parts else "\n"
+        if entries:
+            yield "\n" + gap.join(entries)
+
+    def _fields(self) -> Iterator[str]:
+        yield _dotted(
+            self.assigned_to and f"assigned to {self.assigned_to}",
+            self.author and f"by {self.author}",
+            self.category and f"category {self.category}",
+            self.version and f"version {self.version}",
+        )
+        yield _dotted(
+            self.start_date and f"starts {self.start_date}",
+            self.due_date and f"due {self.due_date}",
+            self.done_ratio and f"{self.done_ratio}% done",
+            self.estimated_hours and f"{self.estimated_hours:g} h estimated",
+            self.spent_hours and f"{self.spent_hours:g} h spent",
+        )
+        yield _dotted(
+            f"created {_minute(self.created_on)}",
+            f"updated {_minute(self.updated_on)}",
+            self.closed_on and f"closed {_minute(self.closed_on)}",
+        )
+        short = [f"{name}: {text}" for name, text in self.custom_fields.items() if "\n" not in text]
+        yield "; ".join(short)
+        for name, text in self.custom_fields.items():
+            if "\n" in text:
+                # Indented, no line of it can pass for one of this answer.
+                yield "\n  ".join([f"{name}:", *text.split("\n")])
 
     def _left_out(self) -> Iterator[str]:
         """What this answer does not hold, and the call that fetches it."""
-        if older := self.journals_total - len(self.journals):
-            total = min(self.journals_total, 1000)
-            call = f"get_issue_details(issue_id={self.id}, journals={total})"
-            yield f"{older} older of {self.journals_total} journals left out: {call}"
-        cut = self.description_left_out + sum(entry.left_out for entry in self.journals)
-        if cut:
-            call = f"get_issue_details(issue_id={self.id}, full_text=true)"
-            yield f"{cut} characters of long texts left out: {call}"
+        if self.journals_older:
+            kind = {"discussion": "comments", "history": "changes"}.get(self.focus, "journals")
+            last = self.journals[-1].id if self.journals else None
+            call = self._call(before=last) if last else self._call(journals=25)
+            yield f"{self.journals_older} older of {self.journals_total} {kind}: {call}"
+        if self.left_out:
+            yield f"{self.left_out} characters of long texts left out: {self._call(full_text=True)}"
+
+    def _call(self, **arguments: Any) -> str:
+        focus = {"focus": self.focus} if self.focus != "overview" else {}
+        given = {"issue_id": self.id, **focus, **arguments}
+        shown = ", ".join(f"{name}={_literal(value)}" for name, value in given.items())
+        return f"get_issue_details({shown})"
 
 
 async def details_from(
-    issue: dict[str, Any],
+    issue: Mapping[str, Any],
     redmine: Redmine,
     *,
-    max_journals: int,
-    full_text: bool,
+    focus: Focus = "overview",
+    journals: int | None = None,
+    before: int | None = None,
+    full_text: bool = False,
 ) -> IssueDetails:
-    """Read ``GET /issues/:id.json``. Raises ``RedmineError`` if reference data is not to be had."""
-    description = visible(issue.get("description") or "").strip()
-    shown, left_out = shorten(
-        description, len(description) if full_text else DESCRIPTION_CHARACTERS
+    """Read ``GET /issues/:id.json``; what other issues are called takes one more question.
+
+    Raises ``BadArgument`` if there is no journal ``before``, and ``RedmineError``.
+    """
+    view = VIEWS[focus]
+    most = view.journals if journals is None else journals
+    shown, older, total = page_of(issue.get("journals", ()), view.parts, most=most, before=before)
+    whole = before is None
+    linked = whole and (view.fields or focus == "relations")
+    mentioned = linked_ids(issue) if linked else set()
+    known = await read_linked(redmine, mentioned | issues_in(shown, view.parts))
+    entries = await entries_from(
+        issue,
+        shown,
+        redmine,
+        parts=view.parts,
+        subjects={number: line(one["subject"]) for number, one in known.items()},
+        note_characters=None if full_text else view.notes,
     )
-    entries = await journals_from(issue, redmine, limit=max_journals, full_text=full_text)
+    description, cut_description = "", 0
+    if view.description and whole:
+        limit = None if full_text else view.description
+        description, cut_description = cut(readable(issue.get("description")), limit)
+    fields = dict(_custom_fields(issue)) if view.fields and whole else {}
+    cuts = {
+        name: cut(text, None if full_text else FIELD_CHARACTERS) for name, text in fields.items()
+    }
     return IssueDetails(
+        focus=focus,
+        before=before,
         id=issue["id"],
         url=f"{redmine.url}/issues/{issue['id']}",
         subject=line(issue["subject"]),
@@ -159,7 +211,7 @@ async def details_from(
         assigned_to=_name(issue, "assigned_to") or None,
         category=_name(issue, "category") or None,
         version=_name(issue, "fixed_version") or None,
-        parent_id=issue.get("parent", {}).get("id"),
+        parent=parent_of(issue, known) if linked else None,
         is_private=bool(issue.get("is_private")),
         start_date=issue.get("start_date"),
         due_date=issue.get("due_date"),
@@ -169,14 +221,11 @@ async def details_from(
         created_on=issue["created_on"],
         updated_on=issue["updated_on"],
         closed_on=issue.get("closed_on"),
-        custom_fields=dict(_custom_fields(issue)),
-        description=shown,
-        description_left_out=left_out,
-        children=tuple(_children(issue.get("children", ()))),
-        relations=tuple(
-            _relation(relation, issue["id"]) for relation in issue.get("relations", ())
-        ),
-        attachments=tuple(_file(attachment) for attachment in issue.get("attachments", ())),
+        custom_fields={name: text for name, (text, _) in cuts.items()},
+        description=description,
+        children=tuple(children_of(issue, known)),
+        relations=tuple(relations_of(issue, known)),
+        attachments=tuple(map(_file, issue.get("attachments", ()))),
         watchers=tuple(line(watcher["name"]) for watcher in issue.get("watchers", ())),
         changesets=tuple(
             Changeset(revision=line(item["revision"]), comments=line(item.get("comments")))
@@ -186,47 +235,28 @@ async def details_from(
             line(status["name"]) for status in issue.get("allowed_statuses", ())
         ),
         journals=tuple(entries),
-        journals_total=len(issue.get("journals", ())),
+        journals_total=total,
+        journals_older=older,
+        left_out=cut_description
+        + sum(entry.left_out for entry in entries)
+        + sum(left_out for _, left_out in cuts.values()),
     )
 
 
-def _name(issue: dict[str, Any], field: str) -> str:
+def _name(issue: Mapping[str, Any], field: str) -> str:
     return line(issue.get(field, {}).get("name"))
 
 
-def _custom_fields(issue: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _custom_fields(issue: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The filled-in custom fields; a multiple one with its values joined."""
     for field in issue.get("custom_fields", ()):
         value = field.get("value")
-        text = ", ".join(value) if isinstance(value, list) else str(value or "")
+        text = readable(", ".join(value) if isinstance(value, list) else str(value or ""))
         if text:
-            yield line(field["name"]), line(text)
+            yield line(field["name"]), text
 
 
-def _children(children: Sequence[dict[str, Any]], depth: int = 0) -> Iterator[LinkedIssue]:
-    for child in children:
-        how = "subtask" if depth == 0 else "subtask of a subtask"
-        yield LinkedIssue(id=child["id"], how=how, subject=line(child.get("subject")))
-        yield from _children(child.get("children", ()), depth + 1)
-
-
-_OTHER_SIDE = {
-    "blocks": "blocked by",
-    "precedes": "follows",
-    "duplicates": "duplicated by",
-    "copied_to": "copied from",
-}
-"""How a relation reads from its other end (app/models/issue_relation.rb, TYPES)."""
-
-
-def _relation(relation: dict[str, Any], issue_id: int) -> LinkedIssue:
-    kind = relation["relation_type"]
-    if relation["issue_id"] == issue_id:
-        return LinkedIssue(id=relation["issue_to_id"], how=kind.replace("_", " "))
-    return LinkedIssue(id=relation["issue_id"], how=_OTHER_SIDE.get(kind, kind))
-
-
-def _file(attachment: dict[str, Any]) -> File:
+def _file(attachment: Mapping[str, Any]) -> File:
     return File(
         id=attachment["id"],
         filename=line(attachment["filename"]),
@@ -236,15 +266,14 @@ def _file(attachment: dict[str, Any]) -> File:
     )
 
 
-def _linked(issue: LinkedIssue) -> str:
-    how = "" if issue.how == "subtask" else f"{issue.how} "
-    return f"{how}#{issue.id} {issue.subject}".rstrip()
-
-
-def _joined(*parts: object) -> str:
+def _dotted(*parts: object) -> str:
     return " · ".join(str(part) for part in parts if part)
 
 
 def _minute(timestamp: str) -> str:
     """``2026-02-01T10:40:00Z`` as ``2026-02-01 10:40`` (Redmine's API speaks UTC)."""
     return timestamp[:16].replace("T", " ")
+
+
+def _literal(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool | int) else f'"{value}"'

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from redmine_mcp_core import Redmine, line, shorten, visible
+from redmine_mcp_core import BadArgument, Redmine, RedmineError, line
+from redmine_mcp_issues.markup import cut, readable
 
-NOTE_CHARACTERS = 1_000
-"""How much of a comment is shown unless all of it is asked for."""
+Part = Literal["comments", "changes"]
 
 _LABELS = {
     "assigned_to_id": "Assignee",
@@ -29,12 +29,22 @@ _REFERENCES: dict[str, Literal["issue_statuses", "issue_priorities", "trackers"]
     "priority_id": "issue_priorities",
     "tracker_id": "trackers",
 }
+_OF_PROJECT: dict[str, Literal["members", "issue_categories", "versions"]] = {
+    "assigned_to_id": "members",
+    "category_id": "issue_categories",
+    "fixed_version_id": "versions",
+}
+_OF_ISSUES = frozenset({"parent_id", "child_id"})
+
+_PASSIVE = {"blocked": "blocked by", "duplicated": "duplicated by"}
+"""Relations that Redmine names by one word (app/models/issue_relation.rb, TYPES)."""
 
 _LONG = frozenset({"description"})
 """Attributes of which only that they changed is told."""
 
 _ID = re.compile(r"[0-9]{1,10}")
 
+Journal = Mapping[str, Any]
 Names = dict[str, dict[int, str]]
 
 
@@ -50,33 +60,81 @@ class JournalEntry(BaseModel):
     left_out: int = 0
     """Characters of the notes that were left out."""
 
-    def text(self) -> str:
+    def text(self, *, numbered: bool) -> str:
+        number = f", comment {self.id}" if numbered and self.notes else ""
         private = " [private]" if self.private else ""
-        head = f"{self.on[:16].replace('T', ' ')} {self.by}{private}"
+        head = f"{self.on[:16].replace('T', ' ')} {self.by}{number}{private}"
         changed = f": {'; '.join(self.changes)}" if self.changes else ""
         return f"{head}{changed}\n{self.notes}".rstrip()
 
 
-async def journals_from(
-    issue: dict[str, Any], redmine: Redmine, *, limit: int, full_text: bool
-) -> list[JournalEntry]:
-    """The newest ``limit`` journals of an issue, ids in their changes told as names."""
-    newest = list(reversed(issue.get("journals", ())))[:limit]
-    names = await _names(issue, newest, redmine)
-    return [_entry(journal, names, full_text=full_text) for journal in newest]
+def page_of(
+    journals: Sequence[Journal], parts: frozenset[Part], *, most: int, before: int | None
+) -> tuple[list[Journal], int, int]:
+    """The newest journals with such parts, how many are older, and how many there are in all.
 
-
-async def _names(issue: dict[str, Any], journals: list[dict[str, Any]], redmine: Redmine) -> Names:
-    """The names of the ids that these journals mention, as far as they are to be had cheaply.
-
-    Reference data is shared by all callers; people and versions are those of the issue itself.
+    ``before`` is the id of a journal, and only older ones count. Raises ``BadArgument``.
     """
-    mentioned = {
-        detail["name"]
+    fitting = [journal for journal in journals if _has(journal, parts)]
+    older = fitting
+    if before is not None:
+        places = [place for place, journal in enumerate(journals) if journal["id"] == before]
+        if not places:
+            raise BadArgument(f"This issue has no journal {before}.")
+        known = {journal["id"] for journal in journals[: places[0]]}
+        older = [journal for journal in fitting if journal["id"] in known]
+    shown = list(reversed(older))[:most]
+    return shown, len(older) - len(shown), len(fitting)
+
+
+def _has(journal: Journal, parts: frozenset[Part]) -> bool:
+    return ("comments" in parts and bool(journal.get("notes"))) or (
+        "changes" in parts and bool(journal.get("details"))
+    )
+
+
+def issues_in(journals: Sequence[Journal], parts: frozenset[Part]) -> set[int]:
+    """The issues that became parent or subtask, or ceased to be."""
+    if "changes" not in parts:
+        return set()
+    return {
+        int(value)
         for journal in journals
         for detail in journal.get("details", ())
-        if detail["property"] == "attr"
+        if detail["property"] == "attr" and detail["name"] in _OF_ISSUES
+        for value in (detail.get("old_value"), detail.get("new_value"))
+        if value and _ID.fullmatch(str(value))
     }
+
+
+async def entries_from(
+    issue: Mapping[str, Any],
+    shown: Sequence[Journal],
+    redmine: Redmine,
+    *,
+    parts: frozenset[Part],
+    subjects: Mapping[int, str],
+    note_characters: int | None,
+) -> list[JournalEntry]:
+    """Journals with the ids in their changes told as names, as far as they are known.
+
+    ``subjects`` are those of the issues that are mentioned.
+    """
+    names = await _names(issue, shown, redmine) if "changes" in parts else {}
+    numbers = {one: f"#{one} {subjects.get(one, '')}".rstrip() for one in issues_in(shown, parts)}
+    names |= dict.fromkeys(_OF_ISSUES, numbers)
+    return [_entry(journal, names, parts, note_characters) for journal in shown]
+
+
+async def _names(issue: Mapping[str, Any], journals: Sequence[Journal], redmine: Redmine) -> Names:
+    """What these journals' ids mean. What is no part of the issue is asked once for many calls."""
+    mentioned: dict[str, set[int]] = {}
+    for journal in journals:
+        for detail in journal.get("details", ()):
+            if detail["property"] == "attr":
+                values = (str(detail.get(side) or "") for side in ("old_value", "new_value"))
+                ids = {int(value) for value in values if _ID.fullmatch(value)}
+                mentioned.setdefault(detail["name"], set()).update(ids)
     people = [issue.get("author"), issue.get("assigned_to"), *issue.get("watchers", ())]
     people += [journal.get("user") for journal in issue.get("journals", ())]
     names: Names = {
@@ -88,28 +146,47 @@ async def _names(issue: dict[str, Any], journals: list[dict[str, Any]], redmine:
     for attribute, kind in _REFERENCES.items():
         if attribute in mentioned:
             names[attribute] = await redmine.names(kind)
+    for attribute, kind_there in _OF_PROJECT.items():
+        if mentioned.get(attribute, set()) - names[attribute].keys():
+            known = await _names_there(redmine, kind_there, issue)
+            names[attribute] = known | names[attribute]
     return names
+
+
+async def _names_there(
+    redmine: Redmine,
+    kind: Literal["members", "issue_categories", "versions"],
+    issue: Mapping[str, Any],
+) -> dict[int, str]:
+    """The names in the issue's project; none where the caller may not read them."""
+    try:
+        found = await redmine.names(kind, issue["project"]["id"])
+    except RedmineError:
+        return {}
+    return {number: line(name) for number, name in found.items()}
 
 
 def _by_id(things: Any) -> dict[int, str]:
     return {thing["id"]: line(thing["name"]) for thing in things if thing}
 
 
-def _entry(journal: dict[str, Any], names: Names, *, full_text: bool) -> JournalEntry:
-    notes = visible(journal.get("notes") or "").strip()
-    shown, left_out = shorten(notes, len(notes) if full_text else NOTE_CHARACTERS)
+def _entry(
+    journal: Journal, names: Names, parts: frozenset[Part], note_characters: int | None
+) -> JournalEntry:
+    notes = readable(journal.get("notes")) if "comments" in parts else ""
+    shown, left_out = cut(notes, note_characters)
     return JournalEntry(
         id=journal["id"],
         by=line(journal.get("user", {}).get("name")),
         on=journal["created_on"],
         private=bool(journal.get("private_notes")),
-        changes=tuple(_changes(journal, names)),
+        changes=tuple(_changes(journal, names)) if "changes" in parts else (),
         notes=shown,
         left_out=left_out,
     )
 
 
-def _changes(journal: dict[str, Any], names: Names) -> Iterator[str]:
+def _changes(journal: Journal, names: Names) -> Iterator[str]:
     for detail in journal.get("details", ()):
         kind, name = detail["property"], str(detail["name"])
         old, new = detail.get("old_value"), detail.get("new_value")
@@ -125,7 +202,7 @@ def _changes(journal: dict[str, Any], names: Names) -> Iterator[str]:
             case "attachment":
                 yield f"attached {line(new)}" if new else f"removed file {line(old)}"
             case "relation":
-                verb = name.replace("_", " ")
+                verb = _PASSIVE.get(name, name.replace("_", " "))
                 yield f"{verb} #{new}" if new else f"no longer {verb} #{old}"
             case _:
                 yield _change(line(name), old, new, {})

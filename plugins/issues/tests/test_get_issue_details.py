@@ -1,7 +1,8 @@
-"""get_issue_details, against the sandbox's seed."""
+"""get_issue_details, against the seed of both Redmines."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -35,21 +36,31 @@ def assert_lean(text: str, limit: int) -> None:
     assert size <= limit, f"a model reads {size} bytes, {limit} are enough:\n{text}"
 
 
-async def test_an_issue_is_told_as_a_person_would(sign_in: Any) -> None:
+async def test_an_issue_is_told_as_a_person_would(read_as: Any) -> None:
     """The fields that matter, by name, with what is empty left out."""
-    async with sign_in() as client:
+    async with read_as() as client:
         result = await read(client, 1, journals=1)
 
     lines = text_of(result).splitlines()
-    assert lines[1:7] == [
+    assert lines[1:12] == [
         "#1 Rework the login page",
         "Feature · In Progress · Urgent · project Alpha",
         "assigned to Alice Ace · by Bob Builder · category UI · version 1.1",
         "starts 2026-01-06 · due 2026-02-10 · 48% done · 1.5 h estimated · 1.75 h spent",
         "created 2026-01-05 09:01 · updated 2026-02-01 13:10",
         "Customer: Acme; Severity: high; Platforms: linux, macos; Effort: 8; Ratio: 0.75; "
-        "Deploy date: 2026-06-30; Billable: 1; Reviewer: 6; "
-        "Release note: The login page was reworked. It is fast now.",
+        "Deploy date: 2026-06-30; Billable: 1; Reviewer: 6",
+        "Release note:",
+        "  The login page was reworked.",
+        "  It is fast now.",
+        "Subtasks: #2 Measure how slow the login page is (Resolved); "
+        "#3 New form for the login page (In Progress); "
+        "subtask of a subtask #4 Show why a login failed (New); "
+        "#5 Ask security about the login form (New)",
+        "Relations: relates #21 Single sign-on with the company's directory (New); "
+        "relates #43 Prototype of the new login (In Progress); "
+        "relates #36 Login by fingerprint (New); "
+        "blocked by #12 The session cookie lives for ever (New)",
     ]
 
 
@@ -65,20 +76,37 @@ async def test_programs_read_the_same_as_data(sign_in: Any) -> None:
         "id": 2,
         "how": "subtask",
         "subject": "Measure how slow the login page is",
+        "status": "Resolved",
     }
-    assert {"id": 12, "how": "blocked by"} in data["relations"]
+    assert {
+        "id": 12,
+        "how": "blocked by",
+        "subject": "The session cookie lives for ever",
+        "status": "New",
+    } in data["relations"]
     assert data["attachments"][0]["filename"] == "timings.txt"
     assert "closed_on" not in data
     assert None not in data.values()
 
 
-async def test_the_answer_stays_lean(sign_in: Any) -> None:
-    """What a model reads of a long issue by default fits a budget, and so does a short one."""
+@pytest.mark.parametrize(
+    ("issue_id", "focus", "limit"),
+    [
+        (1, "overview", 1600),
+        (1, "discussion", 1600),
+        (1, "history", 1350),
+        (1, "relations", 750),
+        (11, "overview", 400),
+    ],
+)
+async def test_the_answer_stays_lean(sign_in: Any, issue_id: int, focus: str, limit: int) -> None:
+    """What a model reads fits a budget, and programs get three times that at most."""
     async with sign_in() as client:
-        long, short = await read(client, 1), await read(client, 11)
+        result = await read(client, issue_id, focus=focus)
 
-    assert_lean(text_of(long), 3600)
-    assert_lean(text_of(short), 450)
+    text = text_of(result)
+    assert_lean(text, limit)
+    assert_lean(json.dumps(result.structured_content, ensure_ascii=False), 3 * len(text.encode()))
 
 
 async def test_what_is_empty_takes_no_line(sign_in: Any) -> None:
@@ -89,60 +117,108 @@ async def test_what_is_empty_takes_no_line(sign_in: Any) -> None:
     assert "\n\n" not in text
 
 
+PARTS = {
+    "fields": "assigned to Alice Ace",
+    "children": "Subtasks: #2 Measure how slow",
+    "relations": "Relations: relates #21",
+    "attachments": "Files: timings.txt (43 B, id 1)",
+    "watchers": "Watchers: Alice Ace, Bob Builder, Carol Clark",
+    "allowed_statuses": "May become: New, In Progress",
+    "description": "The login page is slow",
+    "comments": "\nWaiting for #12 now.",
+    "changes": "Tracker: Bug → Feature",
+}
+
+
 @pytest.mark.parametrize(
-    ("include", "part"),
+    ("focus", "parts"),
     [
-        ("children", "Subtasks: #2 Measure how slow"),
-        ("relations", "Relations: relates #21"),
-        ("attachments", "Files: timings.txt (43 B, id 1)"),
-        ("watchers", "Watchers: Alice Ace, Bob Builder, Carol Clark"),
-        ("allowed_statuses", "May become: New, In Progress"),
-        ("journals", "Waiting for #12 now."),
+        ("overview", "fields children relations attachments description comments"),
+        ("discussion", "description comments"),
+        ("history", "changes"),
+        ("relations", "children relations attachments watchers"),
+        ("everything", " ".join(PARTS)),
     ],
 )
-async def test_what_to_read_with_it_is_a_choice(sign_in: Any, include: str, part: str) -> None:
-    """What was asked for is there, and what was not is neither there nor fetched."""
+async def test_a_focus_tells_one_side_of_an_issue(read_as: Any, focus: str, parts: str) -> None:
+    """And everything tells all sides."""
+    async with read_as() as client:
+        text = text_of(await read(client, 1, focus=focus))
+
+    assert {name for name, part in PARTS.items() if part in text} == set(parts.split())
+
+
+async def test_redmine_is_asked_for_what_is_told(sign_in: Any, sandbox: Sandbox) -> None:
+    """It does not gather what nobody reads."""
     async with sign_in() as client:
-        with_it = text_of(await read(client, 1, include=[include]))
-        without = text_of(await read(client, 1, include=[]))
+        await read(client, 1, focus="discussion")
+        await read(client, 11, focus="relations")
 
-    assert part in with_it
-    assert part not in without
-
-
-async def test_redmine_is_asked_for_what_was_chosen(sign_in: Any, sandbox: Sandbox) -> None:
-    """Redmine does not gather what nobody reads."""
-    async with sign_in() as client:
-        await read(client, 1, include=["watchers", "children"])
-        await read(client, 1, include=[])
-
-    assert [request.query for request in sandbox.requests] == ["include=children%2Cwatchers", ""]
+    assert [request.query for request in sandbox.requests] == [
+        "include=journals",
+        "include=attachments%2Cchangesets%2Cchildren%2Crelations%2Cwatchers",
+    ]
 
 
-async def test_the_newest_comments_come_first(sign_in: Any) -> None:
-    """25 of them, and what was left out is said with the call that fetches it."""
-    async with sign_in() as client:
+async def test_the_newest_comments_come_first(read_as: Any) -> None:
+    """Five in an overview, and what was left out is said with the call that fetches it."""
+    async with read_as() as client:
         result = await read(client, 1)
 
     data = result.structured_content
-    ids = [journal["id"] for journal in data["journals"]]
-    assert ids == list(range(32, 7, -1))
+    assert [journal["id"] for journal in data["journals"]] == [32, 31, 30, 29, 28]
     assert data["journals_total"] == 32
     assert text_of(result).splitlines()[-1] == (
-        "7 older of 32 journals left out: get_issue_details(issue_id=1, journals=32)"
+        "27 older of 32 journals: get_issue_details(issue_id=1, before=28)"
     )
 
 
-async def test_the_call_that_fetches_the_rest_does(sign_in: Any) -> None:
-    """What the answer says to call next gives all of it."""
-    async with sign_in() as client:
-        hint = text_of(await read(client, 1, journals=3)).splitlines()[-1]
-        call = re.search(r"get_issue_details\(issue_id=(\d+), journals=(\d+)\)", hint)
-        assert call, hint
-        result = await read(client, int(call[1]), journals=int(call[2]))
+@pytest.mark.parametrize("focus", ["overview", "discussion", "history", "everything"])
+async def test_the_calls_that_fetch_the_rest_do(read_as: Any, focus: str) -> None:
+    """Following what each answer says to call next gives every journal once."""
+    arguments: dict[str, Any] = {"focus": focus, "journals": 7}
+    seen: list[int] = []
+    async with read_as() as client:
+        while True:
+            result = await read(client, 1, **arguments)
+            journals = result.structured_content["journals"]
+            seen += [journal["id"] for journal in journals]
+            hint = text_of(result).splitlines()[-1]
+            found = re.search(r"get_issue_details\(issue_id=1,.* before=(\d+)\)", hint)
+            if not found:
+                break
+            assert (f'focus="{focus}"' in hint) == (focus != "overview")
+            arguments["before"] = int(found[1])
 
-    assert len(result.structured_content["journals"]) == 32
-    assert "left out" not in text_of(result)
+    assert seen == sorted(set(seen), reverse=True)
+    assert len(seen) == result.structured_content["journals_total"]
+
+
+async def test_reading_on_repeats_nothing(sign_in: Any) -> None:
+    """Further journals come without the fields and the description that were read already."""
+    async with sign_in() as client:
+        text = text_of(await read(client, 1, before=28))
+
+    assert "Looks good to me." in text
+    assert not [part for name, part in PARTS.items() if name != "changes" and part in text]
+
+
+async def test_a_journal_that_is_not_there(sign_in: Any) -> None:
+    """There is nothing before what does not exist."""
+    async with sign_in() as client:
+        answer = await refusal(client, 1, before=999)
+
+    assert answer == "This issue has no journal 999. [bad_argument]"
+
+
+async def test_comments_are_numbered_where_they_are_the_matter(sign_in: Any) -> None:
+    """By the id with which they are edited, and an overview does without."""
+    async with sign_in() as client:
+        overview = text_of(await read(client, 1))
+        discussion = text_of(await read(client, 1, focus="discussion"))
+
+    assert "2026-02-01 13:10 Alice Ace\nWaiting" in overview
+    assert "2026-02-01 13:10 Alice Ace, comment 32\nWaiting" in discussion
 
 
 async def test_no_comments_at_all(sign_in: Any) -> None:
@@ -151,7 +227,9 @@ async def test_no_comments_at_all(sign_in: Any) -> None:
         result = await read(client, 1, journals=0)
 
     assert "journals" not in result.structured_content
-    assert "32 older of 32 journals left out" in text_of(result)
+    assert text_of(result).splitlines()[-1] == (
+        "32 older of 32 journals: get_issue_details(issue_id=1, journals=25)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,20 +239,20 @@ async def test_no_comments_at_all(sign_in: Any) -> None:
         "Priority: Normal → Urgent",
         "Tracker: Bug → Feature",
         "Severity: low → high; Effort: 5 → 8",
-        "Version: 1 → 1.1; Due date: none → 2026-02-10",
+        "Version: 1.0 → 1.1; Due date: none → 2026-02-10",
         "Description changed",
         "Subject: Login page → Rework the login page",
         "Category: none → UI; Estimated hours: 1.0 → 1.5",
         "attached timings.txt",
         "relates #21",
-        "blocked #12",
-        "Subtask: none → 2",
+        "blocked by #12",
+        "Subtask: none → #2 Measure how slow the login page is",
     ],
 )
-async def test_changes_are_told_by_name(sign_in: Any, change: str) -> None:
-    """What an id means is said where it is known without a further question."""
-    async with sign_in() as client:
-        text = text_of(await read(client, 1, journals=1000))
+async def test_changes_are_told_by_name(read_as: Any, change: str) -> None:
+    """People, versions and issues as well, also those that the issue no longer has."""
+    async with read_as() as client:
+        text = text_of(await read(client, 1, focus="history"))
 
     assert change in text
 
@@ -193,7 +271,7 @@ async def test_private_notes_need_role_and_scope(
 ) -> None:
     """Besides one's own; and the ones that are shown are marked."""
     async with sign_in(login, *scopes) as client:
-        result = await read(client, 1, journals=1000)
+        result = await read(client, 1, focus="discussion")
 
     private = {
         journal["id"] for journal in result.structured_content["journals"] if journal.get("private")
@@ -241,19 +319,25 @@ async def test_programs_get_no_invisible_characters_either(sign_in: Any) -> None
     assert not {"\u202e", "\u200b", "\ufeff", "\u00ad", "\r"} & set(data["description"])
 
 
-async def test_one_question_once_the_names_are_known(sign_in: Any, sandbox: Sandbox) -> None:
-    """The names of statuses and the like are read once, then each call is one request."""
+@pytest.mark.parametrize(
+    ("issue_id", "focus", "asked"),
+    [
+        (1, "overview", ["/issues/1.json", "/issues.json"]),
+        (1, "discussion", ["/issues/1.json"]),
+        (1, "history", ["/issues/1.json", "/issues.json"]),
+        (6, "everything", ["/issues/6.json"]),
+    ],
+)
+async def test_one_question_once_the_names_are_known(
+    sign_in: Any, sandbox: Sandbox, issue_id: int, focus: str, asked: list[str]
+) -> None:
+    """And one more for what all other issues are called, where there are any."""
     async with sign_in() as client:
-        await read(client, 1)
-        warm = len(sandbox.requests)
-        await read(client, 1)
-        await read(client, 6)
+        await read(client, issue_id, focus=focus)
+        sandbox.requests.clear()
+        await read(client, issue_id, focus=focus)
 
-    assert warm <= 4
-    assert [request.path for request in sandbox.requests[warm:]] == [
-        "/issues/1.json",
-        "/issues/6.json",
-    ]
+    assert [request.path for request in sandbox.requests] == asked
 
 
 async def test_an_issue_without_changes_asks_for_no_names(sign_in: Any, sandbox: Sandbox) -> None:
@@ -270,7 +354,7 @@ async def test_an_issue_without_changes_asks_for_no_names(sign_in: Any, sandbox:
         ({"issue_id": 0}, "issue_id"),
         ({"issue_id": 1, "journals": 1001}, "journals"),
         ({"issue_id": 1, "journals": -1}, "journals"),
-        ({"issue_id": 1, "include": ["everything"]}, "include"),
+        ({"issue_id": 1, "focus": "nothing"}, "focus"),
         ({"issue_id": 1, "includes": ["journals"]}, "includes"),
     ],
     ids=str,
@@ -339,15 +423,68 @@ async def test_long_texts_are_shortened_and_said_so() -> None:
     hint = "characters of long texts left out: get_issue_details(issue_id=7, full_text=true)"
     assert hint in text_of(short).splitlines()[-1]
     assert len(short.structured_content["description"]) <= 2000
-    assert len(short.structured_content["journals"][0]["notes"]) <= 1000
-    left_out = (
-        short.structured_content["description_left_out"]
-        + short.structured_content["journals"][0]["left_out"]
-    )
+    assert len(short.structured_content["journals"][0]["notes"]) <= 500
+    left_out = short.structured_content["left_out"]
     assert text_of(short).splitlines()[-1].startswith(f"{left_out} characters")
     assert full.structured_content["description"] == LONG.strip()
     assert full.structured_content["journals"][0]["notes"] == LONG.strip()
     assert "left out" not in text_of(full)
+
+
+@pytest.mark.parametrize(
+    ("block", "end"),
+    [("```ruby\n{}\n```", "\n```"), ("~~~\n{}\n~~~", "\n~~~"), ("<pre>{}</pre>", "</pre>")],
+    ids=["CommonMark", "tildes", "Textile"],
+)
+async def test_a_block_of_code_that_is_cut_is_closed(block: str, end: str) -> None:
+    """What follows is not read as part of it, in either markup."""
+    answer = issue_with(description=f"See:\n\n{block.format(LONG)}\n\nAnd then.")
+
+    short = await read_made_up(answer)
+    full = await read_made_up(answer, full_text=True)
+
+    assert short.structured_content["description"].endswith(end)
+    assert full.structured_content["description"].endswith("And then.")
+    assert full.structured_content["description"].count(end.strip()) == block.count(end.strip())
+
+
+TEXTILE = "h2. Steps\r\n\r\n# open\r\n## the _form_\r\n\r\nbq. *why?*\r\n\r\n|_.a|b|\r\n|1|2|"
+COMMONMARK = "    indented code\r\n\r\n## Steps\r\n\r\n1. open  \r\n   the _form_\r\n\r\n> **why?**"
+
+
+@pytest.mark.parametrize("written", [TEXTILE, COMMONMARK], ids=["Textile", "CommonMark"])
+async def test_markup_reads_as_it_was_written(written: str) -> None:
+    """Lists, tables, indentation and hard breaks stay; line ends are plain."""
+    result = await read_made_up(issue_with(description=written))
+
+    plain = written.replace("\r\n", "\n")
+    assert result.structured_content["description"] == plain
+    assert f"\n\n{plain}" in text_of(result)
+
+
+async def test_a_custom_field_of_several_lines_keeps_them() -> None:
+    """Indented, so that none of them can pass for a line of the answer; shortened if long."""
+    fields = [
+        {"id": 1, "name": "Notes", "value": "one\r\n#1 Forged\r\n\r\n* two"},
+        {"id": 2, "name": "Log", "value": LONG},
+    ]
+
+    result = await read_made_up(issue_with(custom_fields=fields))
+
+    assert "Notes:\n  one\n  #1 Forged\n  \n  * two" in text_of(result)
+    assert len(result.structured_content["custom_fields"]["Log"]) <= 500
+    assert "characters of long texts left out" in text_of(result)
+
+
+@pytest.mark.parametrize("login", ["bob", "carol"])
+async def test_linked_issues_are_told_to_those_who_may_see_them(read_as: Any, login: str) -> None:
+    """A relation to a private project's issue is nobody else's business."""
+    async with read_as(login) as client:
+        text = text_of(await read(client, 1, focus="relations"))
+        history = text_of(await read(client, 1, focus="history"))
+
+    assert ("#43 Prototype of the new login" in text) == (login == "bob")
+    assert ("#43" in history) == (login == "bob")
 
 
 @pytest.mark.parametrize("value", ["²", "9" * 5000, "٣", "1.0", "-1", ""])
@@ -381,7 +518,7 @@ async def test_a_name_cannot_begin_a_line_of_its_own() -> None:
         watchers=[{"id": 5, "name": forged}],
     )
 
-    result = await read_made_up(answer, include=["watchers"])
+    result = await read_made_up(answer, focus="everything")
 
     assert "\n#1 Closed" not in text_of(result)
 
@@ -447,6 +584,6 @@ async def test_a_changeset_is_told_by_its_revision() -> None:
     """Commits that name the issue are shown with their first line of comments."""
     changesets = [{"revision": "0123456789abcdef0123", "comments": "Fix\nthe login"}]
 
-    result = await read_made_up(issue_with(changesets=changesets), include=["changesets"])
+    result = await read_made_up(issue_with(changesets=changesets), focus="relations")
 
     assert "Commit 0123456789ab: Fix the login" in text_of(result)

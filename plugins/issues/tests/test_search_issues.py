@@ -168,24 +168,34 @@ async def test_a_query_that_redmine_would_run_is_run(
     "project",
     ["../users", "alpha/../gamma", "%2e%2e", "alpha?x=1", "alpha#", "al pha", "alpha.json/", ".."],
 )
-async def test_a_strange_project_reaches_no_redmine(
+async def test_a_strange_project_leads_nowhere(
     sign_in: Any, sandbox: Sandbox, project: str
 ) -> None:
-    """An identifier cannot lead to another path."""
+    """What cannot be an identifier is looked up as a name, and is no part of a path."""
     async with sign_in() as client:
         answer = await refusal(client, "login", project=project)
 
-    assert answer.endswith("does not exist, or you may not see it. [not_found]")
-    assert sandbox.requests == []
+    assert answer.endswith("There are: Alpha, Beta, Gamma (private). [bad_argument]")
+    assert [request.path for request in sandbox.requests] == ["/projects.json"]
 
 
 @pytest.mark.parametrize(("login", "project"), [("alice", "nothing"), ("carol", "gamma")])
-async def test_a_project_that_is_missing_or_hidden(sign_in: Any, login: str, project: str) -> None:
-    """One sentence for both."""
-    async with sign_in(login) as client:
+async def test_a_project_that_is_missing_or_hidden(read_as: Any, login: str, project: str) -> None:
+    """One sentence for both, with those that there are for this person."""
+    async with read_as(login) as client:
         answer = await refusal(client, "login", project=project)
 
-    assert answer == f"Project “{project}” does not exist, or you may not see it. [not_found]"
+    there = "Alpha, Beta, Gamma (private)" if login == "alice" else "Alpha, Beta"
+    assert answer == f"There is no project “{project}” here. There are: {there}. [bad_argument]"
+
+
+@pytest.mark.parametrize("project", ["alpha", "Alpha", "1", "Gamma (private)", "gamma"])
+async def test_a_project_by_identifier_name_or_id(read_as: Any, project: str) -> None:
+    """As a person would call it."""
+    async with read_as() as client:
+        found = ids(await search(client, "login", project=project))
+
+    assert (43 in found) == project.casefold().startswith("gamma")
 
 
 async def test_a_refused_search_everywhere_blames_no_project() -> None:

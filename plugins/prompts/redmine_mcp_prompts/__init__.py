@@ -1,5 +1,7 @@
 """The prompts plugin: prompts for a working day in Redmine."""
 
-from redmine_mcp_prompts.prompts import plugin
+# These declare their prompts on the plugin.
+from redmine_mcp_prompts import days, drafting, periods, tickets, triage  # noqa: F401
+from redmine_mcp_prompts.plugin import plugin
 
 __all__ = ["plugin"]

@@ -27,16 +27,6 @@ async def test_the_ticket_is_in_the_prompt(sign_in: Any, sandbox: Sandbox) -> No
     assert len(sandbox.requests) == 1
 
 
-async def test_the_prompt_is_listed_with_its_argument(sign_in: Any) -> None:
-    """A client shows it in its menu and asks for the number."""
-    async with sign_in() as client:
-        (prompt,) = await client.list_prompts()
-
-    (argument,) = prompt.arguments
-    assert (prompt.name, prompt.title) == ("summarize_ticket", "Summarize a ticket")
-    assert (argument.name, argument.required) == ("issue_id", True)
-
-
 async def test_what_strangers_wrote_is_quoted(sign_in: Any) -> None:
     """Instructions in a ticket stand between marks, and without invisible characters."""
     async with sign_in() as client:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from redmine_mcp_sandbox.oauth_errors import OAuthError
 from redmine_mcp_sandbox.redirects import matches_redirect_uri
-from redmine_mcp_sandbox.reference import PUBLIC_PERMISSIONS
+from redmine_mcp_sandbox.roles import PUBLIC_PERMISSIONS
 from redmine_mcp_sandbox.seed import Application
 
 CODE_LIFETIME = 600

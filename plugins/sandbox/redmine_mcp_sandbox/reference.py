@@ -1,13 +1,11 @@
-"""What ``rake redmine:load_default_data`` puts into every Redmine: trackers, roles, workflows.
+"""What ``rake redmine:load_default_data`` puts into every Redmine: trackers, statuses, priorities.
 
-Read from a Redmine 6.1.5 with the language ``en``; of a role's permissions only those stand here
-that some answer of the sandbox depends on.
+Read from a Redmine 6.1.5 with the language ``en``; its roles are in ``roles.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +22,6 @@ class IssueStatus:
     id: int
     name: str
     is_closed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    id: int
-    name: str
-    permissions: frozenset[str]
-    issues_visibility: str = "default"
-    users_visibility: str = "members_of_visible_projects"
-    transitions: Mapping[int, Sequence[int]] = field(default_factory=dict)
-    """Status id -> ids of the statuses that an issue may move to; the same for every tracker."""
-    considers_workflow: bool = True
-    """Whether the role may add or edit issues (Redmine's ``Role#consider_workflow?``)."""
 
 
 TRACKERS = (Named(1, "Bug"), Named(2, "Feature"), Named(3, "Support"))
@@ -70,41 +55,5 @@ PRIORITIES = (
 DOCUMENT_CATEGORIES = (Named(6, "User documentation"), Named(7, "Technical documentation"))
 ACTIVITIES = (Named(8, "Design"), Named(9, "Development"))
 
-# Every role has them (Redmine::AccessControl.public_permissions); they are the default scopes too.
-PUBLIC_PERMISSIONS = ("view_project", "search_project", "view_members")
-
-VIEW = frozenset(
-    {
-        *PUBLIC_PERMISSIONS,
-        "view_issues",
-        "view_time_entries",
-        "view_news",
-        "view_documents",
-        "view_changesets",
-        "view_wiki_pages",
-        "view_messages",
-    }
-)
-MANAGE = frozenset(
-    {"view_private_notes", "view_issue_watchers", "set_issues_private", "set_own_issues_private"}
-)
-_ALL_STATUSES = tuple(status.id for status in STATUSES)
-
-NON_MEMBER = Role(1, "Non member", VIEW)
-ANONYMOUS = Role(2, "Anonymous", VIEW, considers_workflow=False)
-MANAGER = Role(
-    3,
-    "Manager",
-    VIEW | MANAGE,
-    issues_visibility="all",
-    users_visibility="all",
-    transitions={old: [new for new in _ALL_STATUSES if new != old] for old in _ALL_STATUSES},
-)
-DEVELOPER = Role(
-    4,
-    "Developer",
-    VIEW | {"view_private_notes"},
-    transitions={1: (2, 3, 4, 5), 2: (3, 4, 5), 3: (2, 4, 5), 4: (2, 3, 5)},
-)
-REPORTER = Role(5, "Reporter", VIEW, transitions={1: (5,), 2: (5,), 3: (4, 5), 4: (5,)})
-GIVABLE_ROLES = (MANAGER, DEVELOPER, REPORTER)
+DEFAULT_STATUS = STATUSES[0]
+DEFAULT_PRIORITY = PRIORITIES[1]

@@ -58,7 +58,7 @@ class Sandbox:
         self.outage = False
         """While true, everything is answered with 503."""
         self.requests: list[SeenRequest] = []
-        self._world = World(seed)
+        self._world = World(seed, clock)
         self._doorkeeper = Doorkeeper(seed.oauth_applications, clock)
         self._application = seed.oauth_applications[0]
         oauth = OAuthRoutes(self._world, self._doorkeeper, self.base_url)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+# Statuses of a project.
+ACTIVE, CLOSED, ARCHIVED = 1, 5, 9
+
 
 @dataclass(frozen=True, slots=True)
-class User:
+class Record:
+    """A row of one of Redmine's tables; a change puts a new one in its place."""
+
     id: int
+
+
+@dataclass(frozen=True, slots=True)
+class User(Record):
     login: str
     password: str
     firstname: str
@@ -29,8 +38,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    id: int
+class Group(Record):
     name: str
     user_ids: Sequence[int]
     created_on: str
@@ -38,8 +46,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class CustomField:
-    id: int
+class CustomField(Record):
     name: str
     field_format: str
     multiple: bool
@@ -49,11 +56,10 @@ class CustomField:
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
-    id: int
+class Project(Record):
     identifier: str
     name: str
-    description: str
+    description: str | None
     homepage: str
     is_public: bool
     parent_id: int | None
@@ -62,20 +68,32 @@ class Project:
     issue_custom_field_ids: Sequence[int]
     created_on: str
     updated_on: str
+    status: int = ACTIVE
+    inherit_members: bool = False
+    default_version_id: int | None = None
+    default_assigned_to_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
-    id: int
+class MemberRole:
+    name: str
+    inherited_from: int | None = None
+    """The membership, of a group or in a parent project, that this role comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership(Record):
     project_id: int
     principal_id: int
-    roles: Sequence[str]
-    inherited_from: int | None
+    member_roles: Sequence[MemberRole]
+
+    @property
+    def roles(self) -> list[str]:
+        return list(dict.fromkeys(role.name for role in self.member_roles))
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    id: int
+class Version(Record):
     project_id: int
     name: str
     status: str
@@ -84,19 +102,18 @@ class Version:
     sharing: str
     created_on: str
     updated_on: str
+    wiki_page_title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class IssueCategory:
-    id: int
+class IssueCategory(Record):
     project_id: int
     name: str
     assigned_to_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
-    id: int
+class Issue(Record):
     project_id: int
     tracker_id: int
     status_id: int
@@ -113,16 +130,16 @@ class Issue:
     done_ratio: int
     is_private: bool
     estimated_hours: float | None
-    custom_values: dict[str, str | list[str]]
+    custom_values: Mapping[str, str | list[str] | None]
     watcher_ids: Sequence[int]
     created_on: str
     updated_on: str
     closed_on: str | None
+    lock_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class IssueRelation:
-    id: int
+class IssueRelation(Record):
     issue_from_id: int
     issue_to_id: int
     relation_type: str
@@ -142,23 +159,24 @@ class JournalDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
-    id: int
+class Journal(Record):
     issue_id: int
     user_id: int
-    notes: str
+    notes: str | None
+    """None if the notes of the change were private: they have a journal of their own."""
     private_notes: bool
     created_on: str
     updated_on: str
     details: Sequence[JournalDetail]
+    updated_by_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    id: int
-    issue_id: int
+class Attachment(Record):
+    issue_id: int | None
+    """None while the file is uploaded, but attached to nothing."""
     filename: str
-    content_type: str
+    content_type: str | None
     description: str | None
     author_id: int
     created_on: str
@@ -170,10 +188,9 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class TimeEntry:
-    id: int
+class TimeEntry(Record):
     project_id: int
-    issue_id: int
+    issue_id: int | None
     user_id: int
     author_id: int
     hours: float
@@ -236,6 +253,9 @@ def load_seed() -> Seed:
     """Read the seed that lies beside this module."""
     text = files(__package__).joinpath("seed.json").read_text(encoding="utf-8")
     tables: dict[str, Any] = json.loads(text)
+    for row in tables["memberships"]:
+        origin = row.pop("inherited_from")
+        row["member_roles"] = [MemberRole(name, origin) for name in row.pop("roles")]
     for row in tables["journals"]:
         row["details"] = [JournalDetail(**detail) for detail in row["details"]]
     records = {name: [kind(**row) for row in tables[name]] for name, kind in RECORDS.items()}

@@ -1,11 +1,16 @@
-"""The state of one sandbox: the seed's records, found by id, and who is locked out."""
+"""The state of one sandbox: the records, found by id, and who is locked out.
+
+It begins as the seed says and changes in memory only. A record is never altered, another takes its
+place: so what one answer has read cannot change under its hands.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from functools import cached_property
-from typing import Protocol, TypeVar
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Generic, TypeVar
 
 from redmine_mcp_sandbox import reference
 from redmine_mcp_sandbox.seed import (
@@ -14,41 +19,78 @@ from redmine_mcp_sandbox.seed import (
     Issue,
     IssueRelation,
     Journal,
+    Membership,
     Project,
+    Record,
     Seed,
+    TimeEntry,
     User,
+    Version,
 )
 
-
-class _Identified(Protocol):
-    @property
-    def id(self) -> int: ...
+RecordT = TypeVar("RecordT", bound=Record)
 
 
-RecordT = TypeVar("RecordT", bound=_Identified)
+class Table(dict[int, RecordT], Generic[RecordT]):
+    """Records by id."""
 
+    def __init__(self, records: Iterable[RecordT]) -> None:
+        super().__init__((record.id, record) for record in records)
+        self._last_id = max(self, default=0)
 
-def by_id(records: Iterable[RecordT]) -> dict[int, RecordT]:
-    return {record.id: record for record in records}
+    def add(self, record: RecordT) -> RecordT:
+        """Keep a record under a new id; an id is never given out twice."""
+        self._last_id += 1
+        return self.put(replace(record, id=self._last_id))
+
+    def put(self, record: RecordT) -> RecordT:
+        """Keep a record in the place of the one with its id."""
+        self[record.id] = record
+        return record
+
+    def delete_where(self, condition: Callable[[RecordT], bool]) -> None:
+        for record in [one for one in self.values() if condition(one)]:
+            del self[record.id]
 
 
 class World:
-    """Everything that the sandbox knows, apart from its OAuth tokens."""
+    """Everything that the sandbox knows, apart from its OAuth tokens.
 
-    def __init__(self, seed: Seed) -> None:
-        self.seed = seed
-        self.users = by_id(seed.users)
-        self.groups = by_id(seed.groups)
-        self.projects = by_id(seed.projects)
-        self.issues = by_id(seed.issues)
-        self.versions = by_id(seed.versions)
-        self.categories = by_id(seed.issue_categories)
-        self.custom_fields = by_id(seed.issue_custom_fields)
-        self.trackers = by_id(reference.TRACKERS)
-        self.statuses = by_id(reference.STATUSES)
-        self.priorities = by_id(reference.PRIORITIES)
+    Args:
+        clock: Seconds since the epoch: the time of every change.
+    """
+
+    def __init__(self, seed: Seed, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self.users = Table(seed.users)
+        self.groups = Table(seed.groups)
+        self.projects = Table(seed.projects)
+        self.memberships = Table(seed.memberships)
+        self.issues = Table(seed.issues)
+        self.issue_relations = Table(seed.issue_relations)
+        self.journals = Table(seed.journals)
+        self.attachments = Table(seed.attachments)
+        self.time_entries = Table(seed.time_entries)
+        self.versions = Table(seed.versions)
+        self.categories = Table(seed.issue_categories)
+        self.custom_fields = Table(seed.issue_custom_fields)
+        self.trackers = {tracker.id: tracker for tracker in reference.TRACKERS}
+        self.statuses = {status.id: status for status in reference.STATUSES}
+        self.priorities = {priority.id: priority for priority in reference.PRIORITIES}
+        self.activities = {activity.id: activity for activity in reference.ACTIVITIES}
+        self.module_ids: dict[tuple[int, str], int] = {}
+        """The rows of ``enabled_modules``: their ids, by project and module."""
+        for project in self.projects.values():
+            self.enable_modules(project, project.enabled_modules)
         self.locked: set[int] = set()
         self.last_login_on: dict[int, str] = {}
+
+    def now(self) -> str:
+        """The time as Redmine's answers have it: UTC, in whole seconds."""
+        return datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def today(self) -> date:
+        return datetime.fromtimestamp(self._clock(), UTC).date()
 
     def active_user(self, user_id: int) -> User | None:
         return None if user_id in self.locked else self.users.get(user_id)
@@ -66,6 +108,12 @@ class World:
     def principal(self, principal_id: int) -> User | Group:
         return self.users.get(principal_id) or self.groups[principal_id]
 
+    def active_principal(self, principal_id: int | None) -> User | Group | None:
+        """A group, or a user who is not locked."""
+        if principal_id is None or principal_id in self.locked:
+            return None
+        return self.users.get(principal_id) or self.groups.get(principal_id)
+
     def group_ids(self, user: User) -> list[int]:
         return [group.id for group in self.groups.values() if user.id in group.user_ids]
 
@@ -82,11 +130,46 @@ class World:
                 yield child
                 yield from self.subprojects(child)
 
+    def superprojects(self, project: Project) -> Iterator[Project]:
+        """The project's ancestors, the nearest first."""
+        while project.parent_id is not None:
+            project = self.projects[project.parent_id]
+            yield project
+
+    def enable_modules(self, project: Project, names: Iterable[str]) -> None:
+        for name in names:
+            next_id = max(self.module_ids.values(), default=0) + 1
+            self.module_ids.setdefault((project.id, name), next_id)
+
+    def memberships_of(self, project: Project) -> list[Membership]:
+        return [m for m in self.memberships.values() if m.project_id == project.id]
+
+    def shared_versions(self, project: Project) -> list[Version]:
+        """The versions that a project's issues may have (``Project#shared_versions``)."""
+        above = {one.id for one in self.superprojects(project)}
+        below = {one.id for one in self.subprojects(project)}
+        tree = {project.id} | above
+        for ancestor in self.superprojects(project):
+            tree |= {one.id for one in self.subprojects(ancestor)}
+        tree |= below
+        reach = {
+            "descendants": above,
+            "hierarchy": above | below,
+            "tree": tree,
+            "system": set(self.projects),
+        }
+        return [
+            version
+            for version in self.versions.values()
+            if version.project_id == project.id
+            or version.project_id in reach.get(version.sharing, ())
+        ]
+
     def is_closed(self, issue: Issue) -> bool:
         return self.statuses[issue.status_id].is_closed
 
     def children(self, issue: Issue) -> list[Issue]:
-        return self._children[issue.id]
+        return [one for one in self.issues.values() if one.parent_id == issue.id]
 
     def descendants(self, issue: Issue) -> Iterator[Issue]:
         for child in self.children(issue):
@@ -98,50 +181,28 @@ class World:
             issue = self.issues[issue.parent_id]
             yield issue
 
-    def journals(self, issue: Issue) -> list[Journal]:
-        return self._journals[issue.id]
+    def journals_of(self, issue: Issue) -> list[Journal]:
+        mine = (one for one in self.journals.values() if one.issue_id == issue.id)
+        return sorted(mine, key=lambda journal: (journal.created_on, journal.id))
 
-    def attachments(self, issue: Issue) -> list[Attachment]:
-        return self._attachments[issue.id]
+    def attachments_of(self, issue: Issue) -> list[Attachment]:
+        mine = (one for one in self.attachments.values() if one.issue_id == issue.id)
+        return sorted(mine, key=lambda attachment: (attachment.created_on, attachment.id))
 
-    def relations(self, issue: Issue) -> list[IssueRelation]:
+    def relations_of(self, issue: Issue) -> list[IssueRelation]:
         """The issue's relations in Redmine's order: by type, then by id."""
         mine = (
-            r for r in self.seed.issue_relations if issue.id in (r.issue_from_id, r.issue_to_id)
+            one
+            for one in self.issue_relations.values()
+            if issue.id in (one.issue_from_id, one.issue_to_id)
         )
-        return sorted(mine, key=lambda r: (RELATION_TYPES.index(r.relation_type), r.id))
+        return sorted(mine, key=lambda one: (RELATION_TYPES.index(one.relation_type), one.id))
+
+    def time_entries_of(self, issue: Issue) -> list[TimeEntry]:
+        return [one for one in self.time_entries.values() if one.issue_id == issue.id]
 
     def spent_hours(self, issue: Issue) -> float:
-        return float(self._hours[issue.id])
-
-    @cached_property
-    def _children(self) -> defaultdict[int, list[Issue]]:
-        found = defaultdict(list)
-        for issue in self.seed.issues:
-            if issue.parent_id is not None:
-                found[issue.parent_id].append(issue)
-        return found
-
-    @cached_property
-    def _journals(self) -> defaultdict[int, list[Journal]]:
-        found = defaultdict(list)
-        for journal in sorted(self.seed.journals, key=lambda j: (j.created_on, j.id)):
-            found[journal.issue_id].append(journal)
-        return found
-
-    @cached_property
-    def _attachments(self) -> defaultdict[int, list[Attachment]]:
-        found = defaultdict(list)
-        for attachment in sorted(self.seed.attachments, key=lambda a: (a.created_on, a.id)):
-            found[attachment.issue_id].append(attachment)
-        return found
-
-    @cached_property
-    def _hours(self) -> defaultdict[int, float]:
-        found: defaultdict[int, float] = defaultdict(float)
-        for entry in self.seed.time_entries:
-            found[entry.issue_id] += entry.hours
-        return found
+        return sum((entry.hours for entry in self.time_entries_of(issue)), 0.0)
 
 
 # In the order in which Redmine sorts them (IssueRelation::TYPES).

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
 
 from starlette.datastructures import QueryParams
 from starlette.responses import JSONResponse, Response
 
 from redmine_mcp_sandbox.permissions import Viewer
 from redmine_mcp_sandbox.rest.caller import HaltError
-from redmine_mcp_sandbox.seed import Project
+from redmine_mcp_sandbox.seed import Project, User
 from redmine_mcp_sandbox.world import World
+
+FoundT = TypeVar("FoundT")
 
 # Sent with the empty answers; full ones say the charset too.
 EMPTY_TYPE = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
@@ -24,6 +26,27 @@ class Call:
     path: Mapping[str, Any]
     query: QueryParams
     base_url: str
+    form: Mapping[str, Any] = field(default_factory=dict)
+    """What the body says: JSON, or a form without nesting."""
+    url_path: str = ""
+    upload: bytes | None = None
+    """The body, if it is a file (application/octet-stream)."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Query and body together, as Rails hands them to an action; the body counts more."""
+        return {**self.query, **self.form}
+
+    def attributes(self, record: str) -> dict[str, Any]:
+        """What the body says about a record: ``{"issue": {...}}``.
+
+        Raises:
+            HaltError: 500, something else than fields stands there.
+        """
+        given = self.form.get(record) or {}
+        if not isinstance(given, dict):
+            server_error()
+        return dict(given)
 
     @property
     def world(self) -> World:
@@ -53,19 +76,41 @@ class Call:
         offset, limit = self.window
         return records[offset : offset + limit]
 
+    @property
+    def me(self) -> User:
+        """The user, after ``require_login`` or a permission that nobody unknown holds."""
+        if self.viewer.user is None:
+            deny(self.viewer)
+        return self.viewer.user
+
     def require_login(self) -> None:
         if self.viewer.user is None:
             deny(self.viewer)
 
     def require(self, permission: str, project: Project | None) -> None:
         """Refuse unless the viewer holds a permission in the project, or anywhere."""
+        self.require_one_of((permission,), project)
+
+    def require_one_of(self, permissions: Iterable[str], project: Project | None) -> None:
+        """Refuse unless the viewer holds one of the permissions that open an action."""
         allowed = (
-            self.viewer.allowed_anywhere(permission)
+            any(map(self.viewer.allowed_anywhere, permissions))
             if project is None
-            else self.viewer.allowed(permission, project)
+            else self.viewer.allowed_one_of(permissions, project)
         )
         if not allowed:
             deny(self.viewer)
+
+    def find(self, table: Mapping[int, FoundT], reference: object) -> FoundT:
+        """A record by id.
+
+        Raises:
+            HaltError: 404, there is none.
+        """
+        record = table.get(to_i(str(reference)))
+        if record is None:
+            not_found()
+        return record
 
     def find_project(self, reference: str) -> Project:
         project = self.world.project(reference)
@@ -93,9 +138,50 @@ def invalid(complaints: list[str]) -> NoReturn:
     )
 
 
+def missing_record() -> NoReturn:
+    """The 404 of a record that Rails itself did not find: it comes with a body."""
+    raise HaltError(
+        JSONResponse(
+            {"status": 404, "error": "Not Found"}, 404, media_type="application/json; charset=utf-8"
+        )
+    )
+
+
 def answer(body: Any) -> Response:
+    return _json(body, 200)
+
+
+def created(body: Any, location: str | None = None) -> Response:
+    response = _json(body, 201)
+    if location:
+        response.headers["Location"] = location
+    return response
+
+
+def done() -> Response:
+    """What Redmine says to a change that worked: nothing (``render_api_ok``)."""
+    return Response(status_code=204, headers={"Cache-Control": "no-cache"})
+
+
+def server_error() -> NoReturn:
+    """Where Redmine itself stumbles: 500."""
+    raise HaltError(
+        JSONResponse(
+            {"status": 500, "error": "Internal Server Error"},
+            500,
+            media_type="application/json; charset=utf-8",
+        )
+    )
+
+
+def refused() -> NoReturn:
+    """A 422 without a word: the record cannot be deleted."""
+    raise HaltError(Response(status_code=422, headers=EMPTY_TYPE))
+
+
+def _json(body: Any, status: int) -> Response:
     headers = {"Cache-Control": "max-age=0, private, must-revalidate"}
-    return JSONResponse(body, headers=headers, media_type="application/json; charset=utf-8")
+    return JSONResponse(body, status, headers, media_type="application/json; charset=utf-8")
 
 
 def named(record: Any) -> dict[str, Any]:

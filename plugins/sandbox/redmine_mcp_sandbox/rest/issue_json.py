@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from redmine_mcp_sandbox import reference
 from redmine_mcp_sandbox.rest.call import Call, named, without_none
 from redmine_mcp_sandbox.seed import Attachment, Issue, IssueRelation, Journal, JournalDetail
+from redmine_mcp_sandbox.writing.workflow import allowed_statuses
 
 
 def issue_fields(call: Call, issue: Issue) -> dict[str, Any]:
@@ -56,8 +56,8 @@ def listed_issue(call: Call, issue: Issue) -> dict[str, Any]:
         fields["attachments"] = _attachments(call, issue)
     if "relations" in call.includes:
         fields["relations"] = [
-            _relation(relation)
-            for relation in call.world.relations(issue)
+            relation_fields(relation)
+            for relation in call.world.relations_of(issue)
             if call.viewer.finds_issue(call.world.issues[relation.other(issue.id)])
         ]
     return fields
@@ -71,13 +71,13 @@ def shown_issue(call: Call, issue: Issue) -> dict[str, Any]:
         "children": lambda: _children(call, issue),
         "attachments": lambda: _attachments(call, issue),
         "relations": lambda: [
-            _relation(relation)
-            for relation in world.relations(issue)
+            relation_fields(relation)
+            for relation in world.relations_of(issue)
             if viewer.may_open(world.issues[relation.other(issue.id)])
         ],
         "changesets": list,
         "journals": lambda: _journals(call, issue),
-        "watchers": lambda: [named(world.users[user_id]) for user_id in issue.watcher_ids],
+        "watchers": lambda: [named(world.principal(one)) for one in issue.watcher_ids],
         "allowed_statuses": lambda: _allowed_statuses(call, issue),
     }
     fields = issue_fields(call, issue)
@@ -104,7 +104,7 @@ def _spent_hours(call: Call, issue: Issue) -> dict[str, float]:
     return {"spent_hours": own, "total_spent_hours": own + below}
 
 
-def _custom_field(call: Call, field_id: int, value: str | list[str]) -> dict[str, Any]:
+def _custom_field(call: Call, field_id: int, value: str | list[str] | None) -> dict[str, Any]:
     field = call.world.custom_fields[field_id]
     return named(field) | ({"multiple": True} if field.multiple else {}) | {"value": value}
 
@@ -119,10 +119,10 @@ def _children(call: Call, issue: Issue) -> list[dict[str, Any]]:
 
 
 def _attachments(call: Call, issue: Issue) -> list[dict[str, Any]]:
-    return [_attachment(call, attachment) for attachment in call.world.attachments(issue)]
+    return [attachment_fields(call, attachment) for attachment in call.world.attachments_of(issue)]
 
 
-def _attachment(call: Call, attachment: Attachment) -> dict[str, Any]:
+def attachment_fields(call: Call, attachment: Attachment) -> dict[str, Any]:
     base = f"{call.base_url}/attachments"
     thumbnail = {"thumbnail_url": f"{base}/thumbnail/{attachment.id}"}
     return {
@@ -132,13 +132,13 @@ def _attachment(call: Call, attachment: Attachment) -> dict[str, Any]:
         "content_type": attachment.content_type,
         "description": attachment.description,
         "content_url": f"{base}/download/{attachment.id}/{quote(attachment.filename)}",
-        **(thumbnail if attachment.content_type.startswith("image/") else {}),
+        **(thumbnail if (attachment.content_type or "").startswith("image/") else {}),
         "author": named(call.world.users[attachment.author_id]),
         "created_on": attachment.created_on,
     }
 
 
-def _relation(relation: IssueRelation) -> dict[str, Any]:
+def relation_fields(relation: IssueRelation) -> dict[str, Any]:
     return {
         "id": relation.id,
         "issue_id": relation.issue_from_id,
@@ -152,7 +152,7 @@ def _journals(call: Call, issue: Issue) -> list[dict[str, Any]]:
     viewer, project = call.viewer, call.world.projects[issue.project_id]
     sees_private = viewer.allowed("view_private_notes", project)
     shown = []
-    for journal in call.world.journals(issue):
+    for journal in call.world.journals_of(issue):
         own = viewer.user is not None and journal.user_id == viewer.user.id
         if journal.private_notes and not sees_private and not own:
             continue
@@ -171,12 +171,14 @@ def _is_visible(call: Call, detail: JournalDetail) -> bool:
 
 
 def _journal(call: Call, journal: Journal, details: list[JournalDetail]) -> dict[str, Any]:
+    editor = call.world.users.get(journal.updated_by_id or 0)
     return {
         "id": journal.id,
         "user": named(call.world.users[journal.user_id]),
         "notes": journal.notes,
         "created_on": journal.created_on,
         "updated_on": journal.updated_on,
+        **({"updated_by": named(editor)} if editor else {}),
         "private_notes": journal.private_notes,
         "details": [
             {
@@ -191,25 +193,7 @@ def _journal(call: Call, journal: Journal, details: list[JournalDetail]) -> dict
 
 
 def _allowed_statuses(call: Call, issue: Issue) -> list[dict[str, Any]]:
-    """Where the viewer may move an issue (``Issue#new_statuses_allowed_to``), scopes apart."""
-    world = call.world
-    roles = call.viewer.workflow_roles(world.projects[issue.project_id])
-    ids = {new for role in roles for new in role.transitions.get(issue.status_id, ())}
-    if ids:
-        ids.add(issue.status_id)
-    blocked = any(
-        relation.relation_type == "blocks"
-        and relation.issue_to_id == issue.id
-        and not world.is_closed(world.issues[relation.issue_from_id])
-        for relation in world.relations(issue)
-    )
-    has_open_subtasks = not all(map(world.is_closed, world.descendants(issue)))
-    if blocked or has_open_subtasks:
-        ids -= {status.id for status in reference.STATUSES if status.is_closed}
-    if any(map(world.is_closed, world.ancestors(issue))):
-        ids &= {status.id for status in reference.STATUSES if status.is_closed}
     return [
         {**named(status), "is_closed": status.is_closed}
-        for status in reference.STATUSES
-        if status.id in ids
+        for status in allowed_statuses(call.viewer, issue)
     ]

@@ -1,54 +1,157 @@
-"""GET /issues and /issues/:id (Redmine's IssuesController)."""
+"""/issues and /issues/:id (Redmine's IssuesController)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from redmine_mcp_sandbox.rest.call import Call, deny, not_found, to_i
+from starlette.responses import Response
+
+from redmine_mcp_sandbox.rest.call import (
+    Call,
+    created,
+    deny,
+    done,
+    invalid,
+    missing_record,
+    server_error,
+)
+from redmine_mcp_sandbox.rest.copying import copy_of, finish_copy
 from redmine_mcp_sandbox.rest.filters import matching
 from redmine_mcp_sandbox.rest.issue_json import listed_issue, shown_issue
 from redmine_mcp_sandbox.rest.order import ordered
-from redmine_mcp_sandbox.seed import Project
+from redmine_mcp_sandbox.rest.queries import saved_query
+from redmine_mcp_sandbox.rest.scope import project_of, subproject_ids
+from redmine_mcp_sandbox.rest.uploads import Uploads
+from redmine_mcp_sandbox.seed import Issue
+from redmine_mcp_sandbox.writing import rules, values
+from redmine_mcp_sandbox.writing.draft import Draft
+from redmine_mcp_sandbox.writing.logged_time import TimeForm
+from redmine_mcp_sandbox.writing.saving import Saver
+
+CREATE = ("add_issues", "copy_issues")
+# Redmine 6.1 creates the issue, and then fails to show these of it.
+NOT_SHOWN_WHEN_NEW = {"journals", "changesets"}
+SPENT = ("spent_hours", "total_spent_hours")
+UPDATE = ("edit_issues", "edit_own_issues", "add_issue_notes")
 
 
 def index(call: Call) -> dict[str, Any]:
-    project = _project(call)
+    project = project_of(call)
     call.require("view_issues", project)
     visible = filter(call.viewer.finds_issue, call.world.issues.values())
     if project is not None:
-        wanted = {project.id, *_subprojects(call, project)}
+        wanted = {project.id, *subproject_ids(call, project)}
         visible = filter(lambda issue: issue.project_id in wanted, visible)
-    found = matching(call, visible, in_project=project is not None)
-    found = ordered(call.world, call.query.get("sort", ""), found)
+    query = saved_query(call)
+    wishes = query.filters if query else None
+    found = matching(call, visible, in_project=project is not None, wishes=wishes)
+    sort = call.query.get("sort") or (query.sort if query else "")
+    found = ordered(call.world, sort, found)
     shown = [listed_issue(call, issue) for issue in call.cut(found)]
     return call.paged("issues", shown, len(found))
 
 
 def show(call: Call) -> dict[str, Any]:
-    issue = call.world.issues.get(to_i(call.path["id"]))
-    if issue is None:
-        not_found()
+    issue = call.find(call.world.issues, call.path["id"])
     if not call.viewer.may_open(issue):
         deny(call.viewer)
     return {"issue": shown_issue(call, issue)}
 
 
-def _project(call: Call) -> Project | None:
-    reference = call.path.get("project_id") or call.query.get("project_id")
-    if not reference:
-        return None
-    project = call.world.project(reference)
+def create(call: Call) -> Response:
+    project = project_of(call)
+    call.require_one_of(CREATE, project)
+    given = _wishes(call)
+    draft = copy_of(call, project) or Draft(call.viewer)
+    if project is not None:
+        draft.move_to(project)
+    draft.columns["start_date"] = draft.columns["start_date"] or call.world.today().isoformat()
+    draft.assign(given)
+    if any(call.world.active_principal(one) is None for one in draft.columns["watcher_ids"]):
+        missing_record()
+    call.require("add_issues", draft.project)
+    uploads = Uploads(call, given.get("uploads"))
+    if complaints := [*uploads.complaints, *rules.complaints(draft)]:
+        invalid(complaints)
+    saver = Saver(call.viewer)
+    issue = saver.create(draft, uploads.files)
+    fields = shown_issue(call, issue)
+    finish_copy(call, saver, issue)
+    if NOT_SHOWN_WHEN_NEW & call.includes:
+        server_error()
     if project is None:
-        # find_optional_project: somebody unknown is asked to sign in first.
-        call.require_login()
-        not_found()
-    return project
+        # Redmine asks for the permission in the address's project, and there is none.
+        fields = {name: one for name, one in fields.items() if name not in SPENT}
+    return created({"issue": fields}, f"{call.base_url}/issues/{issue.id}")
 
 
-def _subprojects(call: Call, project: Project) -> set[int]:
-    """The subprojects whose issues are listed too: all, unless ``subproject_id`` says otherwise."""
-    ids = {child.id for child in call.world.subprojects(project)}
-    wanted = call.query.get("subproject_id", "*")
-    if wanted == "*":
-        return ids
-    return set() if wanted == "!*" else ids & {int(part) for part in wanted.split("|")}
+def update(call: Call) -> Response:
+    issue = call.find(call.world.issues, call.path["id"])
+    project = call.world.projects[issue.project_id]
+    if not call.viewer.may_open(issue):
+        deny(call.viewer)
+    call.require_one_of(UPDATE, project)
+    given = {name: "" if one == "none" else one for name, one in _wishes(call).items()}
+    draft = Draft(call.viewer, issue)
+    draft.assign(given)
+    may_attach = call.viewer.may_edit(issue) or call.viewer.may_comment(issue)
+    uploads = Uploads(call, given.get("uploads") if may_attach else None)
+    if draft.stale:
+        invalid([])
+    time = _logged_time(call, issue)
+    unlogged = ["Log time is invalid"] if time and any(time.complaints()) else []
+    if complaints := [*unlogged, *uploads.complaints, *rules.complaints(draft)]:
+        invalid(complaints)
+    after = Saver(call.viewer).update(draft, uploads.files)
+    if time:
+        time.columns["project_id"] = after.project_id
+        call.world.time_entries.add(time.entry())
+    return done()
+
+
+def destroy(call: Call) -> Response:
+    issue = call.find(call.world.issues, call.path["id"])
+    project = call.world.projects[issue.project_id]
+    if not call.viewer.may_open(issue):
+        deny(call.viewer)
+    call.require("delete_issues", project)
+    _keep_time(call, issue)
+    Saver(call.viewer).delete(issue)
+    return done()
+
+
+def _wishes(call: Call) -> dict[str, Any]:
+    given = call.attributes("issue")
+    if given.get("assigned_to_id") == "me" and call.viewer.user:
+        given["assigned_to_id"] = call.viewer.user.id
+    return given
+
+
+def _logged_time(call: Call, issue: Issue) -> TimeForm | None:
+    """The time entry that a change of an issue brings along."""
+    given = call.attributes("time_entry")
+    project = call.world.projects[issue.project_id]
+    said = not (values.blank(given.get("hours")) and values.blank(given.get("comments")))
+    if not said or not call.viewer.allowed("log_time", project):
+        return None
+    form = TimeForm.new(call.viewer, project, issue)
+    form.assign(given)
+    return form
+
+
+def _keep_time(call: Call, issue: Issue) -> None:
+    """``todo`` says what becomes of the hours on a deleted issue; by default they go too."""
+    family = {issue.id, *(one.id for one in call.world.descendants(issue))}
+    entries = [one for one in call.world.time_entries.values() if one.issue_id in family]
+    todo = call.params.get("todo")
+    heir: int | None = None
+    if todo == "reassign":
+        heir = values.integer(call.params.get("reassign_to_id"))
+        found = call.world.issues.get(heir or 0)
+        if found is None or found.project_id != issue.project_id or found.id in family:
+            heir = None
+            return
+    if todo in ("nullify", "reassign"):
+        for entry in entries:
+            call.world.time_entries.put(replace(entry, issue_id=heir))

@@ -1,4 +1,4 @@
-"""The lists that belong to no project and need no scope: trackers, statuses, enumerations."""
+"""The lists that belong to no project and need no scope: trackers, roles, enumerations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from redmine_mcp_sandbox import reference
 from redmine_mcp_sandbox.reference import Named
 from redmine_mcp_sandbox.rest.call import Call, named, not_found
+from redmine_mcp_sandbox.roles import ANONYMOUS, GIVABLE_ROLES, NON_MEMBER
 
 ENUMERATIONS: dict[str, Sequence[Named]] = {
     "issue_priorities": reference.PRIORITIES,
@@ -27,6 +28,25 @@ def trackers(_call: Call) -> dict[str, Any]:
             }
             for tracker in reference.TRACKERS
         ]
+    }
+
+
+def roles(_call: Call) -> dict[str, Any]:
+    return {"roles": [named(role) for role in GIVABLE_ROLES]}
+
+
+def role(call: Call) -> dict[str, Any]:
+    every = (NON_MEMBER, ANONYMOUS, *GIVABLE_ROLES)
+    found = call.find({role.id: role for role in every}, call.path["id"])
+    return {
+        "role": named(found)
+        | {
+            "assignable": True,
+            "issues_visibility": found.issues_visibility,
+            "time_entries_visibility": "all",
+            "users_visibility": found.users_visibility,
+            "permissions": list(found.listed_permissions),
+        }
     }
 
 

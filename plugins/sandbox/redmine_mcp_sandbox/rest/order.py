@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from redmine_mcp_sandbox.seed import Issue
+from redmine_mcp_sandbox.seed import CustomField, Issue
 from redmine_mcp_sandbox.world import World
 
 COLUMNS: dict[str, Callable[[World, Issue], Any]] = {
@@ -26,17 +26,37 @@ COLUMNS: dict[str, Callable[[World, Issue], Any]] = {
     "due_date": lambda _, i: i.due_date,
     "estimated_hours": lambda _, i: i.estimated_hours,
     "done_ratio": lambda _, i: i.done_ratio,
+    "spent_hours": lambda w, i: w.spent_hours(i),
 }
 
 
 def ordered(world: World, sort: str, issues: Iterable[Issue]) -> list[Issue]:
     """Sort by ``priority:desc,updated_on``; by default, and among equals, the highest id first."""
     found = sorted(issues, key=lambda issue: issue.id, reverse=True)
+    columns = {**COLUMNS, **_custom_columns(world)}
     for part in reversed(sort.split(",")):
         name, _, direction = part.strip().partition(":")
-        if name in COLUMNS:
-            found.sort(key=_key(world, COLUMNS[name]), reverse=direction == "desc")
+        if name in columns:
+            found.sort(key=_key(world, columns[name]), reverse=direction == "desc")
     return found
+
+
+def _custom_columns(world: World) -> dict[str, Callable[[World, Issue], Any]]:
+    """``cf_1``: numbers sort as numbers, all else as text; no value sorts as an empty one."""
+
+    def column(field: CustomField) -> Callable[[World, Issue], Any]:
+        is_number = field.field_format in ("int", "float")
+
+        def value_of(_: World, issue: Issue) -> Any:
+            value = issue.custom_values.get(str(field.id)) or ""
+            if not is_number or not isinstance(value, str):
+                return value
+            return float(value) if value else None
+
+        return value_of
+
+    fields = (one for one in world.custom_fields.values() if not one.multiple)
+    return {f"cf_{one.id}": column(one) for one in fields}
 
 
 def _key(

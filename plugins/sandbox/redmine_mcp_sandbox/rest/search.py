@@ -132,12 +132,12 @@ def _issue_matches(call: Call, question: Question, issue: Issue) -> bool:
             sees_private = call.viewer.finds_private_notes(project)
             texts += [
                 (journal.notes,)
-                for journal in world.journals(issue)
+                for journal in world.journals_of(issue)
                 if sees_private or not journal.private_notes
             ]
     in_files = ("only",) if question.titles_only else ("1", "only")
     if question.attachments in in_files:
-        texts += [(file.filename, file.description) for file in world.attachments(issue)]
+        texts += [(file.filename, file.description) for file in world.attachments_of(issue)]
     return any(question.matches(*together) for together in texts)
 
 
@@ -161,5 +161,5 @@ def _projects(call: Call, question: Question, scope: set[int]) -> Iterable[dict[
             }
 
 
-def _project_columns(project: Project) -> tuple[str, str, str]:
+def _project_columns(project: Project) -> tuple[str, str, str | None]:
     return project.name, project.identifier, project.description

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from redmine_mcp_sandbox.permissions import ROLES, Viewer
-from redmine_mcp_sandbox.rest.call import Call, named, not_found, to_i
+from redmine_mcp_sandbox.permissions import Viewer
+from redmine_mcp_sandbox.rest.call import Call, deny, named, not_found, to_i
+from redmine_mcp_sandbox.rest.memberships import role_fields
 from redmine_mcp_sandbox.seed import Membership, User
 
 
@@ -27,6 +28,24 @@ def account(call: Call) -> dict[str, Any]:
     }
 
 
+def index(call: Call) -> dict[str, Any]:
+    """All users, for administrators: active ones, unless a status is asked for."""
+    if not call.viewer.admin:
+        deny(call.viewer)
+    status, name = call.query.get("status") or "1", call.query.get("name", "")
+    group = call.world.groups.get(to_i(call.query.get("group_id", "")))
+    found = [
+        user
+        for user in call.world.users.values()
+        if status in ("*", _status(call, user))
+        and (group is None or user.id in group.user_ids)
+        and all(word in _searchable(user) for word in name.lower().split())
+    ]
+    found.sort(key=lambda user: user.login)
+    shown = [_listed(call, user) for user in call.cut(found)]
+    return call.paged("users", shown, len(found))
+
+
 def current(call: Call) -> dict[str, Any]:
     call.require_login()
     # Here the flag is what the token's scopes leave of it; by id it is the stored one.
@@ -35,7 +54,7 @@ def current(call: Call) -> dict[str, Any]:
 
 def show(call: Call) -> dict[str, Any]:
     user = call.world.users.get(to_i(call.path["id"]))
-    if user is None or not call.viewer.finds_user(user):
+    if user is None or not call.viewer.finds_principal(user):
         not_found()
     return {"user": _user(call, user, admin_flag=user.admin)}
 
@@ -43,6 +62,20 @@ def show(call: Call) -> dict[str, Any]:
 def _current(viewer: Viewer) -> User:
     assert viewer.user is not None  # noqa: S101 - require_login has been asked
     return viewer.user
+
+
+def _status(call: Call, user: User) -> str:
+    return "3" if user.id in call.world.locked else "1"
+
+
+def _searchable(user: User) -> str:
+    return " ".join((user.login, user.firstname, user.lastname, user.mail)).lower()
+
+
+def _listed(call: Call, user: User) -> dict[str, Any]:
+    hidden = ("api_key", "groups", "memberships")
+    fields = _user(call, user, admin_flag=user.admin)
+    return {name: value for name, value in fields.items() if name not in hidden}
 
 
 def _user(call: Call, user: User, *, admin_flag: bool) -> dict[str, Any]:
@@ -62,7 +95,7 @@ def _user(call: Call, user: User, *, admin_flag: bool) -> dict[str, Any]:
         "passwd_changed_on": (True, user.created_on),
         "twofa_scheme": (self_or_admin, None),
         "api_key": (admin or (self_or_admin and not call.viewer.by_oauth), user.api_key),
-        "status": (admin, 3 if user.id in call.world.locked else 1),
+        "status": (admin, int(_status(call, user))),
     }
     fields = {name: value for name, (visible, value) in shown.items() if visible}
     if admin and "groups" in call.includes:
@@ -78,9 +111,8 @@ def _user(call: Call, user: User, *, admin_flag: bool) -> dict[str, Any]:
 
 
 def _membership(call: Call, membership: Membership) -> dict[str, Any]:
-    inherited = {"inherited": True} if membership.inherited_from else {}
     return {
         "id": membership.id,
         "project": named(call.world.projects[membership.project_id]),
-        "roles": [named(ROLES[name]) | inherited for name in membership.roles],
+        "roles": role_fields(membership),
     }

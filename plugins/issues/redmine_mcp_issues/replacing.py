@@ -1,0 +1,40 @@
+"""Long texts edited by find and replace, so that nobody sends them whole to change a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from redmine_mcp_core import BadArgument
+from redmine_mcp_issues.arguments import Edit
+
+
+def replaced(text: str, edits: Iterable[Edit]) -> str:
+    """The text after the edits, one after the other.
+
+    Redmine keeps the ends of line it was given, CRLF from its own forms; here they are all LF.
+    Raises ``BadArgument`` where a passage does not occur exactly once.
+    """
+    text = _lf(text)
+    for number, edit in enumerate(edits, 1):
+        passage = _lf(edit.find)
+        count = _occurrences(text, passage)
+        if count != 1:
+            advice = "Give more of the text around it" if count else "Read the description again"
+            raise BadArgument(
+                f"replace, edit {number}: the description has that passage {count} times, "
+                f"not once. {advice}; nothing was written."
+            )
+        text = text.replace(passage, _lf(edit.put))
+    return text
+
+
+def _lf(text: str) -> str:
+    return text.replace("\r\n", "\n")
+
+
+def _occurrences(text: str, passage: str) -> int:
+    """How often a passage begins in the text; "aa" begins twice in "aaa"."""
+    count, start = 0, text.find(passage)
+    while start >= 0:
+        count, start = count + 1, text.find(passage, start + 1)
+    return count

@@ -1,0 +1,22 @@
+"""Issues as resources, for clients that attach them to a conversation."""
+
+from __future__ import annotations
+
+from redmine_mcp_core import CurrentRedmine, NotFound, Redmine
+from redmine_mcp_issues.details import details_from
+from redmine_mcp_issues.focus import VIEWS
+from redmine_mcp_issues.naming import number
+from redmine_mcp_issues.plugin import plugin
+from redmine_mcp_issues.reading import read_issue
+
+
+@plugin.resource(
+    "redmine://issues/{issue_id}", name="issue", title="An issue", mime_type="text/plain"
+)
+async def issue(issue_id: str, redmine: Redmine = CurrentRedmine()) -> str:
+    """An issue's fields, relations, files, description and newest comments."""
+    known = number(issue_id)
+    if not known:
+        raise NotFound(f"Issue “{issue_id[:20]}”")
+    answer = await read_issue(redmine, known, VIEWS["overview"].include)
+    return (await details_from(answer, redmine)).text()

@@ -1,0 +1,1 @@
+"""What Redmine's models do when something is written: defaults, rules, derived values, journals."""
