@@ -35,6 +35,35 @@ def real() -> Iterator[Target]:
         yield target
 
 
+@pytest.fixture(scope="session")
+def scratch_sandbox() -> Iterator[Target]:
+    """A second sandbox, served once for all tests that write."""
+    with sandbox_target() as target:
+        yield target
+
+
+@pytest.fixture
+def fresh_sandbox(scratch_sandbox: Target) -> Target:
+    """A sandbox to write in: as the seed says."""
+    scratch_sandbox.reset()
+    return scratch_sandbox
+
+
+@pytest.fixture
+def fresh_real(real: Target) -> Iterator[Target]:
+    """The real Redmine to write in: as the seed says, before and after."""
+    real.reset()
+    yield real
+    real.reset()
+
+
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=NEEDS_REAL)])
+def fresh_redmine(request: pytest.FixtureRequest) -> Target:
+    """The Redmine under test, to write in."""
+    target: Target = request.getfixturevalue(f"fresh_{request.param}")
+    return target
+
+
 @pytest.fixture(scope="session", params=["sandbox", pytest.param("real", marks=NEEDS_REAL)])
 def redmine(request: pytest.FixtureRequest) -> Target:
     """The Redmine under test. Tests leave it as they found it, so one serves them all."""

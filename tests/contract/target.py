@@ -7,6 +7,8 @@ import hashlib
 import json
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +21,10 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import uvicorn
 from redmine_mcp_sandbox import Sandbox
+from starlette.types import Receive, Scope, Send
 
 SEED_FILE = Path(__file__).parents[2] / "plugins/sandbox/redmine_mcp_sandbox/seed.json"
+UP = Path(__file__).parents[1] / "real_redmine/up.py"
 SEED: dict[str, Any] = json.loads(SEED_FILE.read_text(encoding="utf-8"))
 REDIRECT_URI = "http://127.0.0.1:8000/auth/callback"
 PASSWORDS = {user["login"]: user["password"] for user in SEED["users"]}
@@ -95,10 +99,21 @@ class Browser:
 
 
 @dataclass
+class Stage:
+    """Serves one sandbox, and another one when told to."""
+
+    sandbox: Sandbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.sandbox.app(scope, receive, send)
+
+
+@dataclass
 class Target:
     """A Redmine under test: the sandbox or a real one."""
 
     base_url: str
+    stage: Stage | None = None
     sandbox: Sandbox | None = None
     http: httpx.Client = field(init=False)
     _tokens: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -178,10 +193,37 @@ class Target:
         return self.http.get(path, params=params or None, headers=headers)
 
     def with_scopes(self, login: str, scope: str, path: str, **params: Any) -> httpx.Response:
-        """GET with a token of just these scopes; one token serves a whole run."""
+        """GET with a token of just these scopes."""
+        return self.get(path, self.token_of(login, scope), **params)
+
+    def send(self, login: str | None, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Call as a user, with the API key; bytes are sent as a file, anything else as JSON."""
+        headers = {"X-Redmine-API-Key": API_KEYS[login]} if login else {}
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/octet-stream"
+            return self.http.request(method, path, content=body, headers=headers)
+        return self.http.request(method, path, json=body, headers=headers)
+
+    def send_with_scopes(
+        self, login: str, scope: str, method: str, path: str, body: Any = None
+    ) -> httpx.Response:
+        """Call with a token of just these scopes."""
+        headers = {"Authorization": f"Bearer {self.token_of(login, scope)}"}
+        return self.http.request(method, path, json=body, headers=headers)
+
+    def token_of(self, login: str, scope: str) -> str:
+        """A token of just these scopes; one serves until the next reset."""
         if (login, scope) not in self._tokens:
             self._tokens[login, scope] = self.sign_in(login, scope)["access_token"]
-        return self.get(path, self._tokens[login, scope], **params)
+        return self._tokens[login, scope]
+
+    def reset(self) -> None:
+        """Begin anew with the seed, which has no tokens."""
+        if self.stage is None:
+            subprocess.run((sys.executable, UP, "reset"), check=True, capture_output=True)
+        else:
+            self.sandbox = self.stage.sandbox = Sandbox(self.base_url)
+        self._tokens.clear()
 
     def lock(self, login: str, *, locked: bool = True) -> None:
         """Lock or unlock a user, as an administrator."""
@@ -225,5 +267,6 @@ def sandbox_target() -> Iterator[Target]:
     """A fresh sandbox over real HTTP on a free loopback port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sandbox = Sandbox(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        with serve(sandbox.app, listener), Target(sandbox.base_url, sandbox) as target:
+        stage = Stage(sandbox)
+        with serve(stage, listener), Target(sandbox.base_url, stage, sandbox) as target:
             yield target

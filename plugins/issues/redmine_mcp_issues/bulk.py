@@ -20,6 +20,7 @@ from redmine_mcp_core import (
     CurrentCaller,
     CurrentProgress,
     CurrentRedmine,
+    Invalid,
     Progress,
     Quotation,
     Redmine,
@@ -183,22 +184,41 @@ async def _each(
     """Each issue's outcome, in order. After an error that will not go away no more are begun."""
     limited = asyncio.Semaphore(AT_ONCE)
     done, stopped = 0, False
+    again: list[int] = []
 
-    async def outcome(issue_id: int) -> IssueOutcome:
+    async def outcome(issue_id: int, *, last: bool = False) -> IssueOutcome:
         nonlocal done, stopped
-        async with limited:
-            if stopped:
+        if stopped:
+            return IssueOutcome(id=issue_id, outcome="not_tried")
+        try:
+            found = _outcome(issue_id, await one(issue_id), beside=beside)
+        except RedmineError as error:
+            if _out_of_date(error) and not last:
+                again.append(issue_id)
                 return IssueOutcome(id=issue_id, outcome="not_tried")
-            try:
-                return _outcome(issue_id, await one(issue_id), beside=beside)
-            except RedmineError as error:
-                stopped = stopped or error.retryable or error.code in _STOPPING
-                return IssueOutcome(id=issue_id, outcome="failed", failed=(str(error),))
-            finally:
-                done += 1
-                await progress(done, len(ids))
+            stopped = stopped or error.retryable or error.code in _STOPPING
+            found = IssueOutcome(id=issue_id, outcome="failed", failed=(str(error),))
+        done += 1
+        await progress(done, len(ids))
+        return found
 
-    return tuple(await asyncio.gather(*map(outcome, ids)))
+    async def in_turn(issue_id: int) -> IssueOutcome:
+        async with limited:
+            return await outcome(issue_id)
+
+    found = {one.id: one for one in await asyncio.gather(*map(in_turn, ids))}
+    for issue_id in again:
+        found[issue_id] = await outcome(issue_id, last=True)
+    return tuple(found.values())
+
+
+def _out_of_date(error: RedmineError) -> bool:
+    """Whether Redmine saved another issue of the family meanwhile, and so nothing of this one.
+
+    It says 422 without a reason then (app/controllers/issues_controller.rb, ``update``, and
+    ``lock_version``): a parent is saved along with its subtasks.
+    """
+    return isinstance(error, Invalid) and not error.messages
 
 
 def _outcome(issue_id: int, written: WrittenIssue, *, beside: bool) -> IssueOutcome:

@@ -93,7 +93,8 @@ async def copy_issue(
         updated_on=copy["updated_on"],
         summary=f"{line(copy['subject'])}\n{summary_of(copy)}",
         done=(f"copied from #{issue_id}", *done),
-        dropped=(*dropped_of(draft.wanted, copy), *left, *dropped),
+        dropped=(*dropped_of(draft.wanted, copy), *dropped),
+        failed=tuple(left),
     )
 
 

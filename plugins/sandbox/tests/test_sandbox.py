@@ -113,6 +113,37 @@ async def test_lock_and_unlock(http: httpx.AsyncClient, sandbox: Sandbox) -> Non
     assert (await http.get(ACCOUNT, headers=headers)).status_code == 200
 
 
+async def test_writes_stay_in_their_sandbox(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    """What is written in one sandbox is not in the next: each begins with the seed."""
+    headers = {"X-Redmine-API-Key": sandbox.api_key("alice")}
+    change = {"issue": {"subject": "Changed"}}
+    await http.put("/issues/9.json", json=change, headers=headers)
+    other = httpx.ASGITransport(Sandbox(sandbox.base_url).app)
+    async with httpx.AsyncClient(transport=other, base_url=sandbox.base_url) as client:
+        untouched = await client.get("/issues/9.json", headers=headers)
+    changed = await http.get("/issues/9.json", headers=headers)
+
+    assert changed.json()["issue"]["subject"] == "Changed"
+    assert untouched.json()["issue"]["subject"] == "Dark theme"
+
+
+async def test_writes_bear_the_time_of_the_clock(
+    http: httpx.AsyncClient, sandbox: Sandbox, clock: Clock
+) -> None:
+    """A change is stamped by the sandbox's clock, and "today" is the clock's day."""
+    headers = {"X-Redmine-API-Key": sandbox.api_key("alice")}
+    made = await http.post(
+        "/issues.json", json={"issue": {"project_id": 1, "subject": "x"}}, headers=headers
+    )
+    clock.now += 86_400
+    await http.put("/issues/49.json", json={"issue": {"notes": "n"}}, headers=headers)
+    listed = await http.get("/issues.json", params={"updated_on": "t"}, headers=headers)
+
+    assert made.json()["issue"]["created_on"] == "2027-01-15T08:00:00Z"
+    assert made.json()["issue"]["start_date"] == "2027-01-15"
+    assert [one["updated_on"] for one in listed.json()["issues"]] == ["2027-01-16T08:00:00Z"]
+
+
 async def test_outage(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
     """During an outage everything is 503, and nothing is forgotten."""
     headers = bearer(sandbox.grant("alice", ["view_issues"]))

@@ -13,7 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
-from fastmcp.client.client import CallToolResult
+from fastmcp import Client, FastMCP
+from fastmcp.client.client import CallToolResult, ConnectMode
+from fastmcp.client.elicitation import ElicitResult
 from redmine_mcp_issues import plugin
 from redmine_mcp_sandbox import Sandbox
 
@@ -64,6 +66,23 @@ class Way(httpx.AsyncBaseTransport):
         return [asked for asked in self.seen if not asked.startswith("GET")]
 
 
+class Person:
+    """Says yes or no, remembers what was asked, and may do something before the answer."""
+
+    def __init__(self, *, agrees: bool) -> None:
+        self.agrees = agrees
+        self.asked: list[str] = []
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def answer(self, message: str, *_: Any) -> ElicitResult[dict[str, bool]]:
+        self.asked.append(message)
+        if self.meanwhile:
+            await self.meanwhile()
+        if not self.agrees:
+            return ElicitResult(action="decline")
+        return ElicitResult(action="accept", content={"confirm": True, "value": True})
+
+
 class Target:
     """A Redmine under test."""
 
@@ -89,6 +108,19 @@ class Target:
                 return await client.call_tool(tool, arguments, raise_on_error=False)
 
             yield call
+
+    @asynccontextmanager
+    async def before(
+        self, person: Person, mode: ConnectMode = "auto"
+    ) -> AsyncIterator[Client[Any]]:
+        """A client of alice that can ask a person, in either era of the protocol."""
+        way = self.way = self.way_of("alice")
+        token = self.sandbox.grant("alice", plugin.scopes).access_token if self.sandbox else "none"
+        async with client_for(plugin, redmine=way, token=token, mode=mode) as plain:
+            server = plain.transport.server
+            assert isinstance(server, FastMCP)
+            async with Client(server, mode=mode, elicitation_handler=person.answer) as client:
+                yield client
 
     async def ask(self, login: str, method: str, path: str, json: Any = None) -> dict[str, Any]:
         """Ask Redmine itself, as somebody."""
@@ -121,3 +153,15 @@ def redmine(request: pytest.FixtureRequest) -> Iterator[Target]:
     finally:
         up = ROOT / "tests/real_redmine/up.py"
         subprocess.run([sys.executable, up, "reset"], check=True, capture_output=True)
+
+
+@pytest.fixture
+def agreeing() -> Person:
+    """Somebody who says yes."""
+    return Person(agrees=True)
+
+
+@pytest.fixture
+def declining() -> Person:
+    """Somebody who says no."""
+    return Person(agrees=False)

@@ -13,8 +13,6 @@ from redmine_mcp_issues.files import text_of as decoded
 
 from redmine_mcp_core.testing import text_of
 
-from .asked import Person, asking
-
 READ, ADD, DELETE = "get_attachment", "add_attachment", "delete_attachment"
 
 
@@ -154,23 +152,22 @@ async def test_a_note_meant_to_be_private_does_not_become_public(redmine: Any) -
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_file_is_deleted_after_a_yes(redmine: Any, mode: Any) -> None:
+async def test_a_file_is_deleted_after_a_yes(redmine: Any, agreeing: Any, mode: Any) -> None:
     """The person reads which one of which issue."""
-    person = Person(agrees=True)
-    async with asking(redmine, person, mode) as client:
+    async with redmine.before(agreeing, mode) as client:
         result = await client.call_tool(DELETE, {"issue_id": 1, "attachment_id": 1})
 
-    (question,) = person.asked
+    (question,) = agreeing.asked
     assert question.startswith("Delete file 1 of #1 for good?\n«")
     assert "timings.txt (43 B)" in question
     assert text_of(result).startswith("File 1 deleted from #1.")
     assert "timings.txt" not in await files_of(redmine)
 
 
-async def test_a_no_keeps_the_file(redmine: Any) -> None:
+async def test_a_no_keeps_the_file(redmine: Any, declining: Any) -> None:
     """And so does a client that cannot ask."""
     arguments = {"issue_id": 1, "attachment_id": 1}
-    async with asking(redmine, Person(agrees=False)) as client:
+    async with redmine.before(declining) as client:
         refused = await client.call_tool(DELETE, arguments, raise_on_error=False)
     async with redmine.as_() as call:
         unasked = await call(DELETE, **arguments)

@@ -10,8 +10,6 @@ from redmine_mcp_issues import bulk
 
 from redmine_mcp_core.testing import text_of
 
-from .asked import Person, asking
-
 BULK = "bulk_update_issues"
 
 
@@ -76,13 +74,43 @@ async def test_a_family_is_changed_at_once(redmine: Any) -> None:
         assert (await redmine.issue(number))["journals"][-1]["notes"] == "All of you."
 
 
+class Stale(httpx.AsyncBaseTransport):
+    """A Redmine that has just saved the issue with another one, once."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self.refused = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT" and request.url.path == "/issues/11.json" and not self.refused:
+            self.refused += 1
+            return httpx.Response(422, json={"errors": []})
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+async def test_an_issue_that_was_saved_with_another_is_written_after_them(redmine: Any) -> None:
+    """Redmine refuses it without a reason, and has written nothing: so it is tried once more."""
+    async with redmine.as_() as call:
+        way = redmine.way._inner = Stale(redmine.way._inner)
+        result = await call(BULK, change={"notes": "x"}, issue_ids=[11, 36], dry_run=False)
+
+    assert way.refused == 1
+    assert text_of(result).splitlines()[0] == "2 of 2 written."
+    assert sorted(redmine.way.writes) == [f"PUT /issues/{number}.json" for number in (11, 11, 36)]
+    assert redmine.way.writes[-1] == "PUT /issues/11.json"
+    assert [one["id"] for one in result.structured_content["issues"]] == [11, 36]
+
+
 async def test_a_filter_finds_the_issues(redmine: Any) -> None:
     """All pages of it, as list_issues would."""
     async with redmine.as_() as call:
         result = await call(
             BULK,
             change={"priority": "Low"},
-            filter={"project": "alpha", "status": "any", "author": "me"},
+            filter={"project": "alpha", "status": "any", "fields": {"author": "me"}},
         )
 
     answer = await redmine.ask(
@@ -133,14 +161,14 @@ async def test_too_many_are_refused(redmine: Any, monkeypatch: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_the_client_hears_how_far_it_has_come(redmine: Any, mode: Any) -> None:
+async def test_the_client_hears_how_far_it_has_come(redmine: Any, agreeing: Any, mode: Any) -> None:
     """After each issue, up to all of them."""
     heard: list[tuple[float, float | None]] = []
 
     async def hear(done: float, total: float | None, _: str | None) -> None:
         heard.append((done, total))
 
-    async with asking(redmine, Person(agrees=True), mode) as client:
+    async with redmine.before(agreeing, mode) as client:
         arguments = {"change": {"notes": "x"}, "issue_ids": [11, 12, 13], "dry_run": False}
         await client.call_tool(BULK, arguments, progress_handler=hear)
 

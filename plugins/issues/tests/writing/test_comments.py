@@ -8,8 +8,6 @@ import pytest
 
 from redmine_mcp_core.testing import text_of
 
-from .asked import Person, asking
-
 
 async def notes_of(redmine: Any, comment_id: int) -> str | None:
     """The text of a comment of issue 1; None if it is not there."""
@@ -70,13 +68,12 @@ async def test_what_makes_no_sense_writes_nothing(
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_comment_is_deleted_after_a_yes(redmine: Any, mode: Any) -> None:
+async def test_a_comment_is_deleted_after_a_yes(redmine: Any, agreeing: Any, mode: Any) -> None:
     """The person reads whose it is and what it says."""
-    person = Person(agrees=True)
-    async with asking(redmine, person, mode) as client:
+    async with redmine.before(agreeing, mode) as client:
         result = await client.call_tool("delete_comment", {"issue_id": 1, "comment_id": 31})
 
-    (question,) = person.asked
+    (question,) = agreeing.asked
     assert question.startswith("Delete comment 31 of #1 for good?\n«")
     assert "Bob Builder: " in question
     assert text_of(result) == "Comment 31 of #1: deleted."
@@ -92,9 +89,9 @@ async def test_changes_made_with_a_comment_stay(redmine: Any) -> None:
     assert 16 in [one["id"] for one in (await redmine.issue(1))["journals"]]
 
 
-async def test_nobody_is_asked_in_vain(redmine: Any) -> None:
+async def test_nobody_is_asked_in_vain(redmine: Any, declining: Any) -> None:
     """A no, and a client that cannot ask, leave the comment as it is."""
-    async with asking(redmine, Person(agrees=False)) as client:
+    async with redmine.before(declining) as client:
         refused = await client.call_tool(
             "delete_comment", {"issue_id": 1, "comment_id": 31}, raise_on_error=False
         )

@@ -8,8 +8,6 @@ import pytest
 
 from redmine_mcp_core.testing import text_of
 
-from .asked import Person, asking
-
 DELETE = "delete_issue"
 MODES = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
@@ -20,13 +18,12 @@ async def is_there(redmine: Any, issue_id: int) -> bool:
 
 
 @MODES
-async def test_the_person_reads_what_goes_with_it(redmine: Any, mode: Any) -> None:
+async def test_the_person_reads_what_goes_with_it(redmine: Any, agreeing: Any, mode: Any) -> None:
     """Subtasks to the last, and what becomes of the hours; a yes deletes all of it, once."""
-    person = Person(agrees=True)
-    async with asking(redmine, person, mode) as client:
+    async with redmine.before(agreeing, mode) as client:
         result = await client.call_tool(DELETE, {"issue_id": 1, "hours": "destroy"})
 
-    (question,) = person.asked
+    (question,) = agreeing.asked
     assert question.startswith("Delete issue #1 for good?\n«")
     assert "Rework the login page" in question
     assert "Its subtasks go too: #2, #3, #4, #5." in question
@@ -39,9 +36,9 @@ async def test_the_person_reads_what_goes_with_it(redmine: Any, mode: Any) -> No
 
 
 @MODES
-async def test_a_no_deletes_nothing(redmine: Any, mode: Any) -> None:
+async def test_a_no_deletes_nothing(redmine: Any, declining: Any, mode: Any) -> None:
     """Nor does the argument, where the person can be asked."""
-    async with asking(redmine, Person(agrees=False), mode) as client:
+    async with redmine.before(declining, mode) as client:
         result = await client.call_tool(
             DELETE, {"issue_id": 11, "confirm": True, "hours": "destroy"}, raise_on_error=False
         )
@@ -51,18 +48,19 @@ async def test_a_no_deletes_nothing(redmine: Any, mode: Any) -> None:
 
 
 @MODES
-async def test_what_changed_since_the_question_is_not_deleted(redmine: Any, mode: Any) -> None:
+async def test_what_changed_since_the_question_is_not_deleted(
+    redmine: Any, agreeing: Any, mode: Any
+) -> None:
     """A subtask that came while the person thought was not part of what they agreed to. Where the
     client calls again it is asked again."""
-    person = Person(agrees=True)
     body = {"issue": {"project_id": 1, "subject": "late", "parent_issue_id": 6}}
 
     async def adds_a_subtask() -> None:
-        person.before = None
+        agreeing.meanwhile = None
         await redmine.ask("alice", "POST", "/issues.json", json=body)
 
-    person.before = adds_a_subtask
-    async with asking(redmine, person, mode) as client:
+    agreeing.meanwhile = adds_a_subtask
+    async with redmine.before(agreeing, mode) as client:
         result = await client.call_tool(
             DELETE, {"issue_id": 6, "hours": "destroy"}, raise_on_error=False
         )
@@ -71,8 +69,8 @@ async def test_what_changed_since_the_question_is_not_deleted(redmine: Any, mode
         assert "This has changed since the question was asked" in text_of(result)
         assert await is_there(redmine, 6)
     else:
-        assert len(person.asked) == 2
-        assert "Its subtasks go too" in person.asked[1]
+        assert len(agreeing.asked) == 2
+        assert "Its subtasks go too" in agreeing.asked[1]
 
 
 async def test_hours_are_decided_upon(redmine: Any) -> None:

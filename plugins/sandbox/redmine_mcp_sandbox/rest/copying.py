@@ -19,7 +19,7 @@ NOT_COPIED: dict[str, Any] = {
     "updated_on": None,
     "closed_on": None,
     "watcher_ids": [],
-    "lock_version": 0,
+    "lock_version": 1,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from redmine_mcp_sandbox.rest.call import Call
+from redmine_mcp_sandbox.rest.call import Call, invalid
 from redmine_mcp_sandbox.rest.operators import (
     AMOUNT,
     DATE,
@@ -21,7 +21,7 @@ from redmine_mcp_sandbox.rest.operators import (
     TREE,
     Kind,
 )
-from redmine_mcp_sandbox.rest.querying import Filter, Wishes, select, wishes_of
+from redmine_mcp_sandbox.rest.querying import Filter, Wishes, complaints, select, wishes_of
 from redmine_mcp_sandbox.seed import CustomField, Issue, Journal
 from redmine_mcp_sandbox.world import RELATION_TYPES
 from redmine_mcp_sandbox.writing.relating import OTHER_END
@@ -44,6 +44,8 @@ def matching(
     filters = _available(call, in_project=in_project)
     if wishes is None:
         wishes = wishes_of(call, filters, OPEN)
+    if wrong := complaints(filters, wishes):
+        invalid(wrong)
     return select(call, issues, filters, wishes)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+from redmine_mcp_sandbox.reference import IssueStatus
 from redmine_mcp_sandbox.rest.call import Call, named, without_none
 from redmine_mcp_sandbox.seed import Attachment, Issue, IssueRelation, Journal, JournalDetail
 from redmine_mcp_sandbox.writing.workflow import allowed_statuses
@@ -26,7 +27,7 @@ def issue_fields(call: Call, issue: Issue) -> dict[str, Any]:
         "id": issue.id,
         "project": named(project),
         "tracker": named(world.trackers[issue.tracker_id]),
-        "status": {**named(status), "is_closed": status.is_closed},
+        "status": status_fields(status),
         "priority": named(world.priorities[issue.priority_id]),
         "author": named(world.users[issue.author_id]),
         **mentioned,
@@ -193,7 +194,8 @@ def _journal(call: Call, journal: Journal, details: list[JournalDetail]) -> dict
 
 
 def _allowed_statuses(call: Call, issue: Issue) -> list[dict[str, Any]]:
-    return [
-        {**named(status), "is_closed": status.is_closed}
-        for status in allowed_statuses(call.viewer, issue)
-    ]
+    return [status_fields(status) for status in allowed_statuses(call.viewer, issue)]
+
+
+def status_fields(status: IssueStatus) -> dict[str, Any]:
+    return {**named(status), "is_closed": status.is_closed}

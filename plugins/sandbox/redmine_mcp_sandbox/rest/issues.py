@@ -18,7 +18,7 @@ from redmine_mcp_sandbox.rest.call import (
 )
 from redmine_mcp_sandbox.rest.copying import copy_of, finish_copy
 from redmine_mcp_sandbox.rest.filters import matching
-from redmine_mcp_sandbox.rest.issue_json import listed_issue, shown_issue
+from redmine_mcp_sandbox.rest.issue_json import listed_issue, shown_issue, status_fields
 from redmine_mcp_sandbox.rest.order import ordered
 from redmine_mcp_sandbox.rest.queries import saved_query
 from redmine_mcp_sandbox.rest.scope import project_of, subproject_ids
@@ -28,6 +28,7 @@ from redmine_mcp_sandbox.writing import rules, values
 from redmine_mcp_sandbox.writing.draft import Draft
 from redmine_mcp_sandbox.writing.logged_time import TimeForm
 from redmine_mcp_sandbox.writing.saving import Saver
+from redmine_mcp_sandbox.writing.workflow import new_issue_statuses
 
 CREATE = ("add_issues", "copy_issues")
 # Redmine 6.1 creates the issue, and then fails to show these of it.
@@ -77,6 +78,8 @@ def create(call: Call) -> Response:
     saver = Saver(call.viewer)
     issue = saver.create(draft, uploads.files)
     fields = shown_issue(call, issue)
+    if "allowed_statuses" in fields:
+        fields["allowed_statuses"] = [status_fields(one) for one in new_issue_statuses()]
     finish_copy(call, saver, issue)
     if NOT_SHOWN_WHEN_NEW & call.includes:
         server_error()
@@ -97,12 +100,13 @@ def update(call: Call) -> Response:
     draft.assign(given)
     may_attach = call.viewer.may_edit(issue) or call.viewer.may_comment(issue)
     uploads = Uploads(call, given.get("uploads") if may_attach else None)
-    if draft.stale:
-        invalid([])
     time = _logged_time(call, issue)
     unlogged = ["Log time is invalid"] if time and any(time.complaints()) else []
     if complaints := [*unlogged, *uploads.complaints, *rules.complaints(draft)]:
         invalid(complaints)
+    if draft.stale:
+        # Redmine notices when it writes, so after the validation.
+        invalid([])
     after = Saver(call.viewer).update(draft, uploads.files)
     if time:
         time.columns["project_id"] = after.project_id

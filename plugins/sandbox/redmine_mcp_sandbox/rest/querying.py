@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from redmine_mcp_sandbox.rest.call import Call, invalid
+from redmine_mcp_sandbox.rest.call import Call
 from redmine_mcp_sandbox.rest.operators import Kind
 
 FoundT = TypeVar("FoundT")
@@ -43,23 +43,29 @@ def wishes_of(call: Call, filters: Mapping[str, Filter], defaults: Wishes) -> Wi
     return {**defaults, **short}
 
 
+def complaints(filters: Mapping[str, Filter], wishes: Wishes) -> list[str]:
+    """What is wrong with the filters' values."""
+    return [
+        f"{one.label} {complaint}"
+        for name, one in filters.items()
+        if name in wishes and (complaint := one.kind.complaint(*wishes[name]))
+    ]
+
+
 def select(
     call: Call, records: Iterable[FoundT], filters: Mapping[str, Filter], wishes: Wishes
 ) -> list[FoundT]:
-    """The records that pass every filter.
+    """The records that pass every filter; all of them, if something is wrong with one filter.
 
-    Raises:
-        HaltError: 422, a filter's value is missing or malformed.
+    So it is in Redmine where a list does not refuse such filters (``Query#statement``).
     """
-    found, complaints, today = list(records), [], call.world.today()
+    found, today = list(records), call.world.today()
+    if complaints(filters, wishes):
+        return found
     for name, one in filters.items():
         if name not in wishes:
             continue
         operator, values = wishes[name]
-        complaint = one.kind.complaint(operator, values)
-        if complaint:
-            complaints.append(f"{one.label} {complaint}")
-            continue
         if one.about_users:
             values = [_me(call) if value == "me" else value for value in values]
         found = [
@@ -67,8 +73,6 @@ def select(
             for record in found
             if one.kind.matches(operator, values, one.value_of(call, record), today)
         ]
-    if complaints:
-        invalid(complaints)
     return found
 
 

@@ -52,7 +52,8 @@ class Draft:
             "is_private": False,
             "custom_values": custom_values.without_values(self.world),
             "watcher_ids": [],
-            "lock_version": 0,
+            # Redmine saves a new issue twice: first the issue, then its place in the tree.
+            "lock_version": 1,
         }
 
     @property
@@ -83,8 +84,14 @@ class Draft:
     def move_to(self, project: Project) -> None:
         """Put the issue into a project, and drop what does not exist there (``project=``)."""
         was, self.columns["project_id"] = self.project, project.id
-        if was is None or was == project:
-            return
+        if was is not None and was != project:
+            self._drop_what_stays_behind(project)
+        if self.before is None and self.columns["fixed_version_id"] is None:
+            shared = (one for one in self.world.shared_versions(project) if one.status == "open")
+            if project.default_version_id in {one.id for one in shared}:
+                self.columns["fixed_version_id"] = project.default_version_id
+
+    def _drop_what_stays_behind(self, project: Project) -> None:
         columns = self.columns
         if columns["tracker_id"] not in project.tracker_ids:
             columns["tracker_id"] = next(iter(project.tracker_ids), None)

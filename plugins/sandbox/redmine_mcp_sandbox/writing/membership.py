@@ -87,7 +87,7 @@ def _set_inherited(
     others = [one for one in heir.member_roles if one.inherited_from != origin.id]
     before = [one for one in heir.member_roles if one.inherited_from == origin.id]
     kept = [one for one in before if one.name in wished]
-    known = {one.name for one in kept}
+    known = {one.name for one in (*others, *kept) if one.inherited_from}
     added = [MemberRole(name, origin.id) for name in wished if name not in known]
     keep = [one for one in heir.member_roles if one in others or one in kept]
     if not keep and not added:

@@ -1,0 +1,470 @@
+"""Writing issues through Redmine's REST API: what is taken, dropped, refused and noted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from .answers import BASIC, assert_empty, ids
+from .target import Target
+
+INCLUDE = "journals,watchers,attachments,relations,allowed_statuses"
+
+
+def create(redmine: Target, login: str = "alice", **fields: Any) -> httpx.Response:
+    return redmine.send(login, "POST", "/issues.json", {"issue": fields})
+
+
+def change(redmine: Target, number: int, login: str = "alice", **fields: Any) -> httpx.Response:
+    return redmine.send(login, "PUT", f"/issues/{number}.json", {"issue": fields})
+
+
+def issue(redmine: Target, number: int, login: str = "alice") -> dict[str, Any]:
+    reply = redmine.as_user(login, f"/issues/{number}.json", include=INCLUDE)
+    shown: dict[str, Any] = reply.raise_for_status().json()["issue"]
+    return shown
+
+
+def last_journal(redmine: Target, number: int, login: str = "alice") -> dict[str, Any]:
+    journals: list[dict[str, Any]] = issue(redmine, number, login)["journals"]
+    return journals[-1]
+
+
+def details(journal: dict[str, Any]) -> list[tuple[str | None, ...]]:
+    keys = ("property", "name", "old_value", "new_value")
+    return [tuple(detail[key] for key in keys) for detail in journal["details"]]
+
+
+def assert_done(reply: httpx.Response) -> None:
+    assert (reply.status_code, reply.text) == (204, "")
+
+
+def assert_invalid(reply: httpx.Response, *errors: str) -> None:
+    assert (422, {"errors": list(errors)}) == (reply.status_code, reply.json())
+
+
+class TestCreate:
+    def test_answers_with_the_issue_and_its_place(self, fresh_redmine: Target) -> None:
+        """201 shows the new issue, with defaults for what was not said."""
+        reply = create(fresh_redmine, project_id="alpha", subject="New")
+        shown = reply.json()["issue"]
+
+        assert reply.status_code == 201
+        assert reply.headers["Location"] == f"{fresh_redmine.base_url}/issues/{shown['id']}"
+        assert shown["tracker"]["name"] == "Bug"
+        assert shown["status"]["name"] == "New"
+        assert shown["priority"]["name"] == "Normal"
+        assert shown["author"]["name"] == "Alice Ace"
+        assert shown["description"] is None
+        assert shown["created_on"] == shown["updated_on"]
+        assert shown["custom_fields"][2]["value"] == []
+
+    def test_every_complaint_at_once(self, fresh_redmine: Target) -> None:
+        """422 lists everything that is wrong, custom fields first, in Redmine's words."""
+        reply = create(
+            fresh_redmine,
+            project_id=1,
+            subject=" ",
+            assigned_to_id=99,
+            category_id=99,
+            fixed_version_id=99,
+            priority_id=99,
+            due_date="tomorrow",
+            estimated_hours="long",
+            parent_issue_id=99,
+            custom_fields=[{"id": 2, "value": "worst"}, {"id": 4, "value": "many"}],
+        )
+
+        assert_invalid(
+            reply,
+            "Severity is not included in the list",
+            "Effort is not a number",
+            "Subject cannot be blank",
+            "Priority cannot be blank",
+            "Estimated time is invalid",
+            "Due date is not a valid date",
+            "Target version is not included in the list",
+            "Category is not included in the list",
+            "Assignee is invalid",
+            "Parent task is invalid",
+        )
+
+    def test_unknown_tracker_and_status_are_dropped(self, fresh_redmine: Target) -> None:
+        """No complaint: the first tracker and the first status are taken; a new issue is New."""
+        fields: dict[str, Any] = {"project_id": 1, "subject": "x", "tracker_id": 99, "status_id": 3}
+        shown = create(fresh_redmine, **fields).json()["issue"]
+
+        assert shown["tracker"]["name"] == "Bug"
+        assert shown["status"]["name"] == "New"
+
+    def test_unknown_project_is_none(self, fresh_redmine: Target) -> None:
+        """A project that does not exist, or takes no issues from the user, is no project."""
+        for project, login in (("nope", "alice"), ("gamma", "dave")):
+            assert_invalid(
+                create(fresh_redmine, login, project_id=project, subject="x"),
+                "Project cannot be blank",
+                "Tracker cannot be blank",
+                "Status cannot be blank",
+            )
+        path = "/projects/gamma/issues.json"
+        assert_empty(fresh_redmine.send("dave", "POST", path, {"issue": {"subject": "x"}}), 403)
+        assert_empty(fresh_redmine.send(None, "POST", path, {"issue": {}}), 401, BASIC)
+
+    def test_what_the_role_forbids_is_dropped(self, fresh_redmine: Target) -> None:
+        """A reporter's wishes for privacy, watchers and a parent vanish without a word."""
+        fields = {"is_private": True, "watcher_user_ids": [5], "parent_issue_id": 1}
+        shown = create(fresh_redmine, "carol", project_id=1, subject="x", **fields).json()["issue"]
+
+        assert shown["is_private"] is False
+        assert "parent" not in shown
+        assert issue(fresh_redmine, shown["id"])["watchers"] == []
+
+    def test_unknown_watcher_is_not_found(self, fresh_redmine: Target) -> None:
+        """One unknown watcher fails the whole creation, with 404."""
+        reply = create(fresh_redmine, project_id=1, subject="x", watcher_user_ids=[6, 99])
+
+        assert (reply.status_code, reply.json()) == (404, {"status": 404, "error": "Not Found"})
+
+    def test_category_brings_its_assignee(self, fresh_redmine: Target) -> None:
+        """Without an assignee the category's takes the issue."""
+        shown = create(fresh_redmine, "dave", project_id=1, subject="x", category_id=2).json()
+
+        assert shown["issue"]["assigned_to"]["name"] == "Alice Ace"
+
+    def test_including_journals_is_a_server_error(self, fresh_redmine: Target) -> None:
+        """Redmine 6.1 creates the issue, and then fails to show its journals."""
+        body = {"issue": {"project_id": 1, "subject": "Made all the same"}}
+        reply = fresh_redmine.send("alice", "POST", "/issues.json?include=journals", body)
+        newest = fresh_redmine.as_user("alice", "/issues.json", limit=1).json()["issues"][0]
+
+        assert reply.status_code == 500
+        assert newest["subject"] == "Made all the same"
+
+    def test_body_that_is_no_json(self, fresh_redmine: Target) -> None:
+        """A body that claims to be JSON and is not: 400."""
+        headers = {"Content-Type": "application/json"}
+        reply = fresh_redmine.http.post("/issues.json", content=b"{oops", headers=headers)
+
+        assert reply.status_code == 400
+
+    def test_copy(self, fresh_redmine: Target) -> None:
+        """``copy_from`` brings everything but the status and the dates of its making."""
+        body = {"copy_from": 12, "link_copy": "1", "issue": {"subject": "Twin"}}
+        reply = fresh_redmine.send("alice", "POST", "/projects/alpha/issues.json", body)
+        twin = issue(fresh_redmine, reply.json()["issue"]["id"])
+
+        assert twin["subject"] == "Twin"
+        assert twin["priority"]["name"] == "High"
+        assert twin["author"]["name"] == "Alice Ace"
+        assert twin["relations"][0]["relation_type"] == "copied_to"
+        bob = fresh_redmine.send("bob", "POST", "/projects/alpha/issues.json", body)
+        assert_empty(bob, 403)
+
+
+class TestUpdate:
+    def test_journal_tells_what_changed(self, fresh_redmine: Target) -> None:
+        """204 without a body; the journal has the details in Redmine's order."""
+        reply = change(
+            fresh_redmine,
+            9,
+            notes="Done.",
+            subject="Dark",
+            estimated_hours="1:30",
+            is_private=True,
+            fixed_version_id="",
+            custom_fields=[{"id": 1, "value": "X"}, {"id": 3, "value": ["windows"]}],
+        )
+        journal = last_journal(fresh_redmine, 9)
+
+        assert_done(reply)
+        assert (journal["notes"], journal["private_notes"]) == ("Done.", False)
+        assert details(journal) == [
+            ("attr", "subject", "Dark theme", "Dark"),
+            ("attr", "fixed_version_id", "3", None),
+            ("attr", "estimated_hours", None, "1.5"),
+            ("attr", "is_private", "0", "1"),
+            ("cf", "1", "Globex", "X"),
+            ("cf", "3", "linux", None),
+            ("cf", "3", "macos", None),
+            ("cf", "3", None, "windows"),
+        ]
+
+    def test_status_beyond_the_workflow_is_dropped(self, fresh_redmine: Target) -> None:
+        """A status that the role cannot give leaves the old one, without a word."""
+        assert_done(change(fresh_redmine, 8, "bob", status_id=6, notes="Rejected?"))
+        journal = last_journal(fresh_redmine, 8)
+        assert_done(change(fresh_redmine, 8, "bob", status_id=5))
+
+        assert details(journal) == []
+        assert issue(fresh_redmine, 8)["status"]["name"] == "Closed"
+        assert issue(fresh_redmine, 8)["closed_on"] == issue(fresh_redmine, 8)["updated_on"]
+
+    def test_reporter_may_only_comment(self, fresh_redmine: Target) -> None:
+        """Attributes are dropped, the note is kept."""
+        assert_done(change(fresh_redmine, 8, "carol", subject="Mine", notes="Still so."))
+
+        assert issue(fresh_redmine, 8)["subject"] == "Search finds nothing for words with umlauts"
+        assert last_journal(fresh_redmine, 8)["notes"] == "Still so."
+
+    def test_null_leaves_the_assignee(self, fresh_redmine: Target) -> None:
+        """``null`` is no wish for assignee and status; an empty text takes the assignee away."""
+        assert_done(change(fresh_redmine, 8, assigned_to_id=None, category_id=None))
+        before = issue(fresh_redmine, 8).get("assigned_to")
+        assert_done(change(fresh_redmine, 8, assigned_to_id=""))
+
+        assert before == {"id": 6, "name": "Bob Builder"}
+        assert "assigned_to" not in issue(fresh_redmine, 8)
+
+    def test_private_note_stands_apart(self, fresh_redmine: Target) -> None:
+        """What changed is public, in a journal of its own without notes; the note is private."""
+        assert_done(change(fresh_redmine, 8, subject="S", notes="psst", private_notes=True))
+        public, private = issue(fresh_redmine, 8)["journals"]
+
+        assert details(public) == [
+            ("attr", "subject", "Search finds nothing for words with umlauts", "S")
+        ]
+        assert (public["notes"], private["notes"]) == (None, "psst")
+        assert last_journal(fresh_redmine, 8, "carol") == public
+
+    def test_nothing_to_do(self, fresh_redmine: Target) -> None:
+        """A change that changes nothing leaves no trace."""
+        before = issue(fresh_redmine, 9)
+        assert_done(change(fresh_redmine, 9, subject="Dark theme"))
+        assert_done(fresh_redmine.send("alice", "PUT", "/issues/9.json", {}))
+
+        assert before == issue(fresh_redmine, 9)
+
+    def test_lock_version(self, fresh_redmine: Target) -> None:
+        """A new issue has version 1; after a change that number is stale: 422 without words."""
+        number = create(fresh_redmine, project_id=1, subject="x").json()["issue"]["id"]
+        assert_done(change(fresh_redmine, number, subject="y", lock_version=1))
+
+        assert_invalid(change(fresh_redmine, number, subject="z", lock_version=1))
+        assert issue(fresh_redmine, number)["subject"] == "y"
+        assert "lock_version" not in issue(fresh_redmine, number)
+
+    def test_time_in_the_same_call(self, fresh_redmine: Target) -> None:
+        """``time_entry`` beside ``issue`` logs time; if it is wrong, nothing is changed."""
+        body = {"issue": {"notes": "n"}, "time_entry": {"hours": "2h", "activity_id": 9}}
+        assert_done(fresh_redmine.send("alice", "PUT", "/issues/9.json", body))
+        body["time_entry"] = {"hours": "2h"}
+        refused = fresh_redmine.send("alice", "PUT", "/issues/9.json", body)
+
+        assert_invalid(refused, "Log time is invalid")
+        assert issue(fresh_redmine, 9)["spent_hours"] == 2.0
+        assert len(issue(fresh_redmine, 9)["journals"]) == 1
+
+    def test_closed_version_keeps_an_issue_closed(self, fresh_redmine: Target) -> None:
+        """An issue of a closed version cannot be opened again."""
+        assert_invalid(
+            change(fresh_redmine, 10, status_id=1),
+            "An issue assigned to a closed version cannot be reopened",
+        )
+
+    def test_subtasks_decide_for_their_parent(self, fresh_redmine: Target) -> None:
+        """A parent takes dates, priority and progress from its subtasks; wishes are dropped."""
+        assert_done(change(fresh_redmine, 4, done_ratio=100, due_date="2026-03-01"))
+        assert_done(change(fresh_redmine, 3, due_date="2026-04-01", priority_id=1, subject="S"))
+        parent = issue(fresh_redmine, 3)
+
+        assert parent["subject"] == "S"
+        assert (parent["due_date"], parent["done_ratio"]) == ("2026-03-01", 100)
+        assert parent["priority"]["name"] == "Urgent"
+
+    def test_parent_notes_its_subtasks(self, fresh_redmine: Target) -> None:
+        """Both ends of a subtask note it: the child ``parent_id``, the parent ``child_id``."""
+        assert_done(change(fresh_redmine, 8, parent_issue_id=6))
+        assert_invalid(change(fresh_redmine, 6, parent_issue_id=8), "Parent task is invalid")
+
+        assert details(last_journal(fresh_redmine, 8)) == [("attr", "parent_id", None, "6")]
+        assert details(last_journal(fresh_redmine, 6)) == [("attr", "child_id", None, "8")]
+
+    def test_refusals(self, fresh_redmine: Target) -> None:
+        """Hidden or not allowed: 403; not there: 404; somebody unknown: 401."""
+        assert_empty(change(fresh_redmine, 7, "carol", subject="x"), 403)
+        assert_empty(change(fresh_redmine, 99999, subject="x"), 404)
+        assert_empty(fresh_redmine.send(None, "PUT", "/issues/9.json", {}), 401, BASIC)
+
+
+class TestDelete:
+    def test_takes_subtasks_and_relations_along(self, fresh_redmine: Target) -> None:
+        """A deleted issue is gone with its subtasks; others lose their relation to it."""
+        assert_empty(fresh_redmine.send("bob", "DELETE", "/issues/1.json"), 403)
+        assert_done(fresh_redmine.send("alice", "DELETE", "/issues/1.json"))
+
+        for number in (1, 2, 3, 4, 5):
+            path = f"/issues/{number}.json"
+            assert_empty(fresh_redmine.as_user("alice", path), 404)
+        assert "relations" not in issue(fresh_redmine, 21)
+
+    @pytest.mark.parametrize(
+        ("todo", "left"), [("", [10]), ("todo=nullify", [10, 7]), ("todo=destroy", [10])]
+    )
+    def test_time_spent(self, fresh_redmine: Target, todo: str, left: list[int]) -> None:
+        """Logged hours go too, unless ``todo`` says otherwise."""
+        assert_done(fresh_redmine.send("alice", "DELETE", f"/issues/12.json?{todo}"))
+        entries = fresh_redmine.as_user("alice", "/time_entries.json", **{"from": "2026-01-24"})
+        kept = [e["id"] for e in entries.json()["time_entries"] if e["project"]["id"] == 1]
+
+        assert left == kept
+
+
+class TestBeside:
+    """Relations, watchers, files and notes."""
+
+    def test_relation_is_stored_one_way(self, fresh_redmine: Target) -> None:
+        """``blocked`` becomes ``blocks`` the other way round; both ends note it."""
+        path, body = "/issues/9/relations.json", {"issue_to_id": 10, "relation_type": "blocked"}
+        reply = fresh_redmine.send("alice", "POST", path, {"relation": body})
+        relation = reply.json()["relation"]
+
+        assert reply.status_code == 201
+        assert reply.headers["Location"] == f"{fresh_redmine.base_url}/relations/{relation['id']}"
+        assert (relation["issue_id"], relation["issue_to_id"]) == (10, 9)
+        assert relation["relation_type"] == "blocks"
+        assert details(last_journal(fresh_redmine, 9)) == [("relation", "blocked", None, "10")]
+        assert details(last_journal(fresh_redmine, 10)) == [("relation", "blocks", None, "9")]
+
+    def test_relation_moves_what_follows(self, fresh_redmine: Target) -> None:
+        """``precedes`` moves the other issue to the first working day after, keeping its length."""
+        body = {"relation": {"issue_to_id": 14, "relation_type": "precedes", "delay": 1}}
+        fresh_redmine.send("alice", "POST", "/issues/9/relations.json", body)
+        assert_done(change(fresh_redmine, 9, due_date="2026-06-05"))
+        moved = issue(fresh_redmine, 14)
+
+        assert (moved["start_date"], moved["due_date"]) == ("2026-06-09", "2026-06-16")
+        assert_invalid(
+            change(fresh_redmine, 14, start_date="2026-06-08"),
+            "Start date cannot be earlier than 06/09/2026 because of preceding issues",
+        )
+
+    @pytest.mark.parametrize(
+        ("number", "wish", "error"),
+        [
+            (9, {"issue_to_id": 9}, "Related issue is invalid"),
+            (9, {"issue_to_id": 999}, "Related issue cannot be blank"),
+            (1, {"issue_to_id": 4}, "An issue cannot be linked to one of its subtasks"),
+            (
+                1,
+                {"issue_to_id": 12, "relation_type": "blocks"},
+                "This relation would create a circular dependency",
+            ),
+        ],
+    )
+    def test_relation_refused(
+        self, fresh_redmine: Target, number: int, wish: dict[str, Any], error: str
+    ) -> None:
+        """A relation that makes no sense is refused with a reason."""
+        path = f"/issues/{number}/relations.json"
+
+        assert_invalid(fresh_redmine.send("alice", "POST", path, {"relation": wish}), error)
+
+    def test_watchers(self, fresh_redmine: Target) -> None:
+        """Watchers come and go; who does not exist is left out without a word."""
+        path = "/issues/9/watchers.json"
+        for user_id in (6, 999):
+            assert_done(fresh_redmine.send("alice", "POST", path, {"user_id": user_id}))
+        watchers = ids(issue(fresh_redmine, 9)["watchers"])
+        assert_done(fresh_redmine.send("alice", "DELETE", "/issues/9/watchers/7.json"))
+
+        assert watchers == [7, 6]
+        assert ids(issue(fresh_redmine, 9)["watchers"]) == [6]
+        assert_empty(fresh_redmine.send("bob", "POST", path, {"user_id": 5}), 403)
+
+    def test_upload_and_attach(self, fresh_redmine: Target) -> None:
+        """A file is uploaded, attached by its token once, and read again."""
+        upload = fresh_redmine.send("bob", "POST", "/uploads.json?filename=a.txt", b"hello")
+        wish = [{"token": upload.json()["upload"]["token"], "description": "greeting"}]
+        assert_done(change(fresh_redmine, 9, "bob", uploads=wish))
+        attached = issue(fresh_redmine, 9)["attachments"][0]
+        path = attached["content_url"].removeprefix(fresh_redmine.base_url)
+
+        assert (attached["filename"], attached["filesize"]) == ("a.txt", 5)
+        assert details(last_journal(fresh_redmine, 9)) == [
+            ("attachment", str(attached["id"]), None, "a.txt")
+        ]
+        assert fresh_redmine.as_user("carol", path).content == b"hello"
+        again = change(fresh_redmine, 9, "bob", uploads=wish)
+        assert_invalid(again, "1 file(s) could not be saved.")
+
+    def test_upload_refusals(self, fresh_redmine: Target) -> None:
+        """Only octet streams, of at most 5 MiB."""
+        too_large = bytes(5 * 1024 * 1024 + 1)
+        path = "/uploads.json?filename=a.bin"
+
+        assert_empty(fresh_redmine.send("bob", "POST", path, {"not": "a file"}), 406)
+        assert_invalid(
+            fresh_redmine.send("bob", "POST", path, too_large),
+            "This file cannot be uploaded because it exceeds the maximum allowed file size"
+            " (5242880)",
+        )
+        assert_empty(fresh_redmine.send(None, "POST", path, b"x"), 401, BASIC)
+
+    def test_attachment_changed_and_deleted(self, fresh_redmine: Target) -> None:
+        """Whoever may edit the issue may describe and delete its files."""
+        path, body = "/attachments/1.json", {"attachment": {"description": "old"}}
+        assert_empty(fresh_redmine.send("carol", "PATCH", path, body), 403)
+        assert_done(fresh_redmine.send("bob", "PATCH", path, body))
+        described = fresh_redmine.as_user("carol", path).json()["attachment"]
+        assert_done(fresh_redmine.send("bob", "DELETE", path))
+
+        assert described["description"] == "old"
+        assert_empty(fresh_redmine.as_user("carol", path), 404)
+        assert details(last_journal(fresh_redmine, 1)) == [("attachment", "1", "timings.txt", None)]
+
+    def test_note_edited(self, fresh_redmine: Target) -> None:
+        """A manager edits notes; an empty one is deleted, if nothing else is in the journal."""
+        edited = {"journal": {"notes": "Edited."}}
+        assert_empty(fresh_redmine.send("bob", "PUT", "/journals/5.json", edited), 403)
+        assert_done(fresh_redmine.send("alice", "PUT", "/journals/5.json", edited))
+        empty = {"journal": {"notes": ""}}
+        for number in (6, 7):
+            assert_done(fresh_redmine.send("alice", "PUT", f"/journals/{number}.json", empty))
+        journals = {one["id"]: one for one in issue(fresh_redmine, 1)["journals"]}
+
+        assert journals[5]["notes"] == "Edited."
+        assert journals[5]["updated_by"] == {"id": 5, "name": "Alice Ace"}
+        assert journals[6]["notes"] == ""
+        assert 7 not in journals
+
+
+class TestScopes:
+    """What an OAuth token's scopes leave of all this."""
+
+    def send(
+        self, redmine: Target, scope: str, method: str, path: str, body: Any = None
+    ) -> httpx.Response:
+        return redmine.send_with_scopes("alice", f"view_project {scope}", method, path, body)
+
+    def test_no_scope_no_write(self, fresh_redmine: Target) -> None:
+        """A token that may only look changes nothing."""
+        calls = [
+            ("POST", "/issues.json", {"issue": {"project_id": 1, "subject": "x"}}),
+            ("PUT", "/issues/9.json", {"issue": {"subject": "x"}}),
+            ("DELETE", "/issues/9.json", None),
+            ("POST", "/issues/9/relations.json", {"relation": {"issue_to_id": 8}}),
+            ("POST", "/issues/9/watchers.json", {"user_id": 6}),
+            ("PUT", "/journals/5.json", {"journal": {"notes": "x"}}),
+        ]
+        for method, path, body in calls:
+            assert_empty(self.send(fresh_redmine, "view_issues", method, path, body), 403)
+
+    def test_scope_for_notes_lets_attributes_change(self, fresh_redmine: Target) -> None:
+        """Scopes are no fence: the attributes go by the role alone."""
+        scope, body = "view_issues add_issue_notes", {"issue": {"subject": "Changed"}}
+        assert_done(self.send(fresh_redmine, scope, "PUT", "/issues/9.json", body))
+
+        assert issue(fresh_redmine, 9)["subject"] == "Changed"
+
+    def test_scopes_that_are_asked(self, fresh_redmine: Target) -> None:
+        """Privacy, watchers and parents do need their scope."""
+        wish = {"is_private": True, "watcher_user_ids": [6], "parent_issue_id": 6}
+        body = {"issue": {"project_id": 1, "subject": "x", **wish}}
+        reply = self.send(fresh_redmine, "view_issues add_issues", "POST", "/issues.json", body)
+        made = issue(fresh_redmine, reply.json()["issue"]["id"])
+
+        assert made["is_private"] is False
+        assert made["watchers"] == []
+        assert "parent" not in made
