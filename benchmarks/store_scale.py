@@ -15,8 +15,6 @@ It fills a SQLite file in a temporary directory, and says
 Exit code 1 if a target is missed. Takes well under a minute.
 """
 
-
-
 from __future__ import annotations
 
 import argparse

@@ -33,8 +33,8 @@ class _Forms(HTMLParser):
         elif self._open and (tag == "button" or given.get("type") == "submit"):
             self._open.buttons.append((given.get("name", ""), given.get("value", "")))
         elif self._open and tag == "input" and given.get("name"):
-            if given.get("type") != "checkbox" or "checked" in given:
-                self._open.fields[given["name"]] = given.get("value", "")
+            ticked = given.get("type") != "checkbox" or "checked" in given
+            self._open.fields |= {given["name"]: given.get("value", "")} if ticked else {}
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":

@@ -122,9 +122,12 @@ async def running_server(
     port = port or free_port()
     settings = settings_for(target, port, **overrides)
     metrics = Metrics()
-    async with open_host(settings, plugins or discover_plugins(metrics), metrics) as host:
-        async with serving(create_app(host), port, lifespan="on"):
-            yield Running(f"http://127.0.0.1:{port}", host, target)
+    plugins = plugins or discover_plugins(metrics)
+    async with (
+        open_host(settings, plugins, metrics) as host,
+        serving(create_app(host), port, lifespan="on"),
+    ):
+        yield Running(f"http://127.0.0.1:{port}", host, target)
 
 
 def server_environment(target: Target, port: int, store: Path, **extra: str) -> dict[str, str]:
