@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from redmine_mcp_core.auth import refresh as refreshing
+from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
 from redmine_mcp_core.storage import StoreUnavailable
 from tests.auth.conftest import let_expire, ping, sandbox_of
 from tests.support.servers import Running, Target, running_server
@@ -65,6 +66,20 @@ async def test_refreshes_at_once_over_replicas_are_one(replicas: list[Running]) 
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
     assert sandbox_of(replicas[0]).hits(REDEEMED) - before == 1
+
+
+async def test_a_session_that_ends_ends_on_every_replica(replicas: list[Running]) -> None:
+    """What one replica takes out of the store, the others refuse at the next request."""
+    tokens = await sign_in(replicas[0].url)
+    before = [(await ping(server, tokens.access)).status_code for server in replicas]
+    proxy = replicas[0].host.mcp.auth
+    assert isinstance(proxy, RedmineOAuthProxy)
+    token_id = await proxy.upstream_token_id(tokens.access, "access")
+    await replicas[0].host.store.delete(token_id or "", collection="mcp-upstream-tokens")
+    after = [(await ping(server, tokens.access)).status_code for server in replicas]
+
+    assert before == [200, 200, 200]
+    assert after == [401, 401, 401]
 
 
 async def test_a_repeated_refresh_is_answered_for_a_while(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import pytest
 from fastmcp import Client
 
@@ -30,26 +31,47 @@ class Replicas:
     processes: list[Process]
 
 
-@pytest.fixture(params=["sqlite", "redis"])
-async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """A store that several processes can share."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'tokens.sqlite3'}"
-        return
+class Redis:
+    """A redis-server of the test's own, which keeps what it acknowledged."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._port = free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        keeping = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        where = ["--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        self._command = [program, *where, *keeping]
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdout=asyncio.subprocess.DEVNULL
+        )
+        await until(lambda: listens(self._port))
+
+    async def kill(self) -> None:
+        if self._process and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+@pytest.fixture
+async def redis(tmp_path: Path) -> AsyncIterator[Redis]:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server is not here: no replicas over Redis were tried")
-    port = free_port()
-    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    redis = await asyncio.create_subprocess_exec(
-        program, *arguments, stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        await until(lambda: listens(port))
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        redis.kill()
-        await redis.wait()
+    server = Redis(program, tmp_path)
+    await server.start()
+    yield server
+    await server.kill()
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store that several processes can share."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'tokens.sqlite3'}"
+    redis: Redis = request.getfixturevalue("redis")
+    return redis.url
 
 
 @pytest.fixture
@@ -112,3 +134,26 @@ async def test_refreshes_at_once_over_processes_are_one(replicas: Replicas) -> N
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
     assert sandbox.hits("/oauth/token") - before == 1
+
+
+@pytest.mark.parametrize("store_url", ["redis"], indirect=True)
+async def test_a_dead_redis_signs_nobody_out(replicas: Replicas, redis: Redis) -> None:
+    """While Redis is away: verified sign-ins go on, refreshes and sign-ins wait with 503, and
+    ``/ready`` says why. Back again, everything is as it was."""
+    tokens = await sign_in(replicas.urls[0])
+    for url in replicas.urls:
+        await read_issue_1(url, tokens, "auto")
+    await redis.kill()
+    during = await read_issue_1(replicas.urls[1], tokens, "auto")
+    refreshed = await refresh(replicas.urls[1], tokens)
+    async with httpx.AsyncClient(timeout=30) as http:
+        ready = await http.get(f"{replicas.urls[1]}/ready")
+        body = {"redirect_uris": ["http://127.0.0.1:1/callback"]}
+        registered = await http.post(f"{replicas.urls[1]}/register", json=body)
+    await redis.start()
+
+    assert during
+    assert (refreshed.status_code, registered.status_code, ready.status_code) == (503, 503, 503)
+    assert "Redis" in ready.json()["checks"]["token_store"]
+    assert all([await read_issue_1(url, tokens, "legacy") for url in replicas.urls])
+    assert (await refresh(replicas.urls[2], tokens)).status_code == 200
