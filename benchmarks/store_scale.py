@@ -2,163 +2,214 @@
 
 It fills a SQLite file in a temporary directory, and says
 
-- what the store's part of a signed-in call costs with so many sessions and with ten: two reads,
-  each decrypted, from two stores that are asked by turns in one process. From it, what the whole
-  call costs in relation, for the cheapest call there is: a tool that does nothing, over an MCP
-  client in the same process, without HTTP, OAuth or Redmine. A real call costs more, so that the
-  store's part in it is smaller;
+- what a signed-in call costs with so many sessions in relation to one with ten: two whole servers
+  in this process, each over a file of its own, are asked by turns for the cheapest thing there is,
+  a ``ping``. A real call costs more, so that the store's part in it is smaller;
 - how long the sweep of a store, all of whose sessions have run out, holds up the longest write
   and the longest turn of the event loop, and how long both took just before it, undisturbed: on
   a machine that is busy with other things, both are long;
 - how many bytes a session takes.
 
-Exit code 1 if a target is missed. Takes well under a minute.
+Exit code 1 if the sweep misses its target. Takes well under a minute.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import httpx
+from fastmcp.server.auth.oauth_proxy.models import JTIMapping, UpstreamTokenSet
 
-from redmine_mcp_core import Plugin, Result
-from redmine_mcp_core.builtins import builtin_plugins
+from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
+from redmine_mcp_core.http import create_app
+from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.observability.metrics import Metrics
-from redmine_mcp_core.plugins import Plugins
-from redmine_mcp_core.storage import EncryptedStore, Record, RecordStore, open_store
-from redmine_mcp_core.testing import client_for
+from redmine_mcp_core.server import Host, discover_plugins, open_host
+from redmine_mcp_core.settings import load_settings
+from redmine_mcp_core.storage import Record, open_store
 
 RATIO = 1.05
 HOLD_UP = 0.050  # seconds
-ROUNDS, CALLS = 300, 20
+ROUNDS, CALLS = 200, 10
+ACTIVE = 1000
 BATCH = 1000
 TICK = 0.002  # seconds
 SHORT, LONG = 1.0, 86_400.0  # seconds
 
-SESSION = {
-    "access_token": "a" * 43,
-    "refresh_token": "r" * 43,
-    "client_id": "c" * 36,
-    "scopes": ["view_issues", "add_issues", "edit_issues", "view_project", "search_project"],
-    "user": {"id": 7, "login": "alice", "name": "Alice Example"},
-    "raw": {"token_type": "Bearer", "expires_in": 7200, "created_at": 1_750_000_000},
+CLIENT = "c" * 36
+SCOPES = ["view_issues", "add_issues", "edit_issues", "view_project", "search_project"]
+USER = {"user_id": 7, "login": "alice", "name": "Alice Example"}
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+HEADERS = {
+    "Accept": "application/json, text/event-stream",
+    "MCP-Protocol-Version": "2025-11-25",
 }
-"""About what FastMCP's proxy keeps of one sign-in; a second, small entry leads to it."""
-POINTER = {"upstream": "u" * 43}
+
+
+def redmine(request: httpx.Request) -> httpx.Response:
+    """Answer as Redmine does when it is asked about a token; nothing else is asked of it."""
+    assert request.url.path == "/oauth/token/info"  # noqa: S101
+    return httpx.Response(
+        200,
+        json={
+            "resource_owner_id": USER["user_id"],
+            "scope": SCOPES,
+            "expires_in": 7200,
+            "application": {"uid": CLIENT},
+        },
+    )
+
+
+def pointer(name: str) -> dict[str, Any]:
+    """Return the entry that leads from one of our tokens to Redmine's."""
+    entry = JTIMapping(jti=name, upstream_token_id=name, created_at=time.time())
+    return entry.model_dump(mode="json")
+
+
+def session(name: str) -> dict[str, Any]:
+    """Return the entry that holds Redmine's tokens, as FastMCP's proxy keeps them."""
+    now, access, refresh = time.time(), name.rjust(43, "a"), name.rjust(43, "r")
+    entry = UpstreamTokenSet(
+        upstream_token_id=name,
+        access_token=access,
+        refresh_token=refresh,
+        refresh_token_expires_at=now + LONG,
+        expires_at=now + LONG,
+        token_type="Bearer",  # noqa: S106
+        scope=" ".join(SCOPES),
+        client_id=CLIENT,
+        created_at=now,
+        raw_token_data={"token_type": "Bearer", "expires_in": 7200, "redmine_user": USER},
+    )
+    return entry.model_dump(mode="json")
 
 
 @dataclass(frozen=True)
 class Sessions:
-    """A store with so many sign-ins."""
+    """A server with so many sign-ins."""
 
-    backend: RecordStore
-    store: EncryptedStore
+    host: Host
+    http: httpx.AsyncClient
     path: Path
     count: int
 
     async def fill(self) -> None:
-        """Two entries a session, as a sign-in writes them."""
+        """Two entries a session, under the names where FastMCP's proxy looks for them."""
         for start in range(0, self.count, BATCH):
-            keys = [str(number) for number in range(start, min(start + BATCH, self.count))]
-            await self.store.put_many(keys, [POINTER] * len(keys), collection="jti", ttl=LONG)
-            await self.store.put_many(keys, [SESSION] * len(keys), collection="tokens", ttl=LONG)
+            names = [str(number) for number in range(start, min(start + BATCH, self.count))]
+            for collection, entry in (
+                ("mcp-jti-mappings", pointer),
+                ("mcp-upstream-tokens", session),
+            ):
+                entries = [entry(name) for name in names]
+                await self.host.store.put_many(names, entries, collection=collection, ttl=LONG)
 
     def bytes(self) -> int:
         """Return what the file and its log take."""
         return sum(path.stat().st_size for path in self.path.parent.glob(f"{self.path.name}*"))
 
-    async def call(self, key: str) -> None:
-        """Read what a signed-in call reads."""
-        assert await self.store.get(key, collection="jti")  # noqa: S101
-        assert await self.store.get(key, collection="tokens")  # noqa: S101
+    def tokens(self) -> list[str]:
+        """Return what the clients of some sessions, or of all, hold."""
+        proxy = self.host.mcp.auth
+        assert isinstance(proxy, RedmineOAuthProxy)  # noqa: S101
+        return [
+            proxy.jwt_issuer.issue_access_token(
+                client_id=CLIENT,
+                scopes=SCOPES,
+                jti=str(number),
+                expires_in=int(LONG),
+                upstream_claims=USER,
+            )
+            for number in random.sample(range(self.count), min(ACTIVE, self.count))
+        ]
 
-    async def seconds_per_call(self, keys: Sequence[str]) -> float:
+    async def seconds_per_call(self, tokens: Sequence[str]) -> float:
         """Return what a call costs, the average over some."""
         started = time.perf_counter()
-        for key in keys:
-            await self.call(key)
-        return (time.perf_counter() - started) / len(keys)
+        for token in tokens:
+            answer = await self.http.post(
+                "/mcp", json=PING, headers={**HEADERS, "Authorization": f"Bearer {token}"}
+            )
+            assert answer.status_code == 200, answer.text  # noqa: S101
+        return (time.perf_counter() - started) / len(tokens)
 
 
-nothing = Plugin()
-
-
-class Done(Result):
-    """That nothing was done."""
-
-    def text(self) -> str:
-        """Say so."""
-        return "done"
-
-
-@nothing.tool(title="Do nothing", scopes=(), read_only=True)
-async def do_nothing() -> Done:
-    """Do nothing."""
-    return Done()
-
-
-async def seconds_per_tool_call() -> float:
-    """Return what a call costs besides the store, at the very least."""
-    nowhere = httpx.MockTransport(lambda _: httpx.Response(500))
-    async with client_for(nothing, redmine=nowhere, token="t") as client:  # noqa: S106
-        costs = []
-        for _ in range(ROUNDS):
-            started = time.perf_counter()
-            await client.call_tool("do_nothing")
-            costs.append(time.perf_counter() - started)
-    return median(costs)
+@asynccontextmanager
+async def serving(path: Path, count: int) -> AsyncIterator[Sessions]:
+    """Run a server over a new file with so many sessions, called without a network."""
+    metrics = Metrics()
+    settings = load_settings(
+        redmine_url="http://127.0.0.1:3000",
+        redmine_client_id=CLIENT,
+        redmine_client_secret="s" * 43,
+        token_store_url=f"sqlite://{path}",
+        _env_file=None,
+    )
+    transport = httpx.MockTransport(redmine)
+    async with open_host(settings, discover_plugins(metrics), metrics, transport=transport) as host:
+        app = create_app(host)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url=settings.public_url
+            ) as http,
+        ):
+            sessions = Sessions(host, http, path, count)
+            await sessions.fill()
+            yield sessions
 
 
 async def compare(many: Sessions, few: Sessions) -> tuple[float, float]:
     """Return the seconds a call costs with many and with few sessions, medians of many rounds.
 
-    Rounds by turns, so that both stores see the same machine. Who is active is so again and
-    again: the calls of many sessions come from a thousand of them.
+    Rounds by turns, so that both see the same machine. Who is active is so again and again: the
+    calls of many sessions come from a thousand of them. All have called just before, so that
+    Redmine, which is asked every 30 seconds about a token, takes no part in the comparison.
     """
-    active = random.sample(range(many.count), min(1000, many.count))
-    costs = []
-    for round_ in range(-20, ROUNDS):
-        chosen = [str(random.choice(active)) for _ in range(CALLS)]  # noqa: S311
-        others = [str(random.randrange(few.count)) for _ in range(CALLS)]  # noqa: S311
-        if round_ % 2:
-            slow, fast = await many.seconds_per_call(chosen), await few.seconds_per_call(others)
-        else:
-            fast, slow = await few.seconds_per_call(others), await many.seconds_per_call(chosen)
-        if round_ >= 0:  # the first ones warm up
-            costs.append((slow, fast))
-    return median(slow for slow, _ in costs), median(fast for _, fast in costs)
+    costs: dict[int, list[float]] = {many.count: [], few.count: []}
+    callers = [(sessions, sessions.tokens()) for sessions in (many, few)]
+    for sessions, tokens in callers:
+        await sessions.seconds_per_call(tokens)
+    for _ in range(ROUNDS):
+        for sessions, tokens in callers:
+            chosen = random.choices(tokens, k=CALLS)  # noqa: S311
+            costs[sessions.count].append(await sessions.seconds_per_call(chosen))
+        callers.reverse()
+    return median(costs[many.count]), median(costs[few.count])
 
 
 async def expire(sessions: Sessions) -> None:
     """Let every session run out."""
-    cursor = None
-    while cursor != "":
-        records, cursor = await sessions.backend.scan(cursor or "")
-        await sessions.backend.load([Record(r.collection, r.key, r.value, SHORT) for r in records])
+    host, cursor = sessions.host, None
+    url = host.settings.token_store_url
+    async with open_store(url, host.plugins.token_stores) as backend:
+        while cursor != "":
+            records, cursor = await backend.scan(cursor or "")
+            await backend.load([Record(r.collection, r.key, r.value, SHORT) for r in records])
     await asyncio.sleep(SHORT + 0.1)
 
 
 async def longest_hold_up(sessions: Sessions, task: asyncio.Task[Any]) -> tuple[float, float]:
     """Return the seconds of the longest write, and turn of the loop, until the task is done."""
     longest_write = longest_turn = 0.0
+    live = session("live")
 
     async def write() -> None:
         nonlocal longest_write
         while not task.done():
             before = time.perf_counter()
-            await sessions.store.put("live", SESSION)
+            await sessions.host.store.put("live", live)
             longest_write = max(longest_write, time.perf_counter() - before)
             await asyncio.sleep(TICK)
 
@@ -174,35 +225,20 @@ async def longest_hold_up(sessions: Sessions, task: asyncio.Task[Any]) -> tuple[
 
 
 async def run(count: int, directory: Path) -> bool:
-    """Measure and print; return whether all targets were met."""
-    backends = Plugins.discover(builtin=builtin_plugins(Metrics())).token_stores
-
-    async def opened(name: str, size: int) -> Sessions:
-        path = directory / name
-        backend = await stack.enter_async_context(open_store(f"sqlite://{path}", backends))
-        store = EncryptedStore(backend, [os.urandom(32)], name_key=os.urandom(32))
-        sessions = Sessions(backend, store, path, size)
-        await sessions.fill()
-        return sessions
-
+    """Measure and print; return whether the sweep met its target."""
     async with AsyncExitStack() as stack:
-        few = await opened("few.sqlite3", 10)
+        few = await stack.enter_async_context(serving(directory / "few.sqlite3", 10))
         started = time.perf_counter()
-        many = await opened("many.sqlite3", count)
+        many = await stack.enter_async_context(serving(directory / "many.sqlite3", count))
         print(f"{count:,} sessions written in {time.perf_counter() - started:.1f} s")
         print(f"bytes per session on the disk: {many.bytes() / count:,.0f}")
         slow, fast = await compare(many, few)
-        floor = await seconds_per_tool_call()
-        ratio = (floor + slow) / (floor + fast)
-        print(
-            f"store's part of a call: {fast * 1e6:.0f} µs with 10, {slow * 1e6:.0f} with {count:,}"
-        )
-        print(f"the cheapest call without it: {floor * 1e6:.0f} µs")
-        print(f"a call with {count:,} sessions to one with 10: {ratio:.3f} (target <= {RATIO})")
+        print(f"a call: {fast * 1e6:.0f} µs with 10 sessions, {slow * 1e6:.0f} with {count:,}")
+        print(f"  in relation: {slow / fast:.3f} (target <= {RATIO})")
         await expire(many)
         before = await longest_hold_up(many, asyncio.create_task(asyncio.sleep(3)))
         started = time.perf_counter()
-        task = asyncio.create_task(many.backend.purge_expired())
+        task = asyncio.create_task(many.host.store.purge_expired())
         during = await longest_hold_up(many, task)
         print(f"sweep: {task.result():,} entries in {time.perf_counter() - started:.1f} s")
         for what, sweeping, resting in zip(
@@ -212,7 +248,7 @@ async def run(count: int, directory: Path) -> bool:
                 f"  longest {what} meanwhile: {sweeping * 1e3:.1f} ms "
                 f"(target < {HOLD_UP * 1e3:.0f}; without a sweep {resting * 1e3:.1f})"
             )
-    return ratio <= RATIO and max(during) < HOLD_UP
+    return max(during) < HOLD_UP
 
 
 def main() -> int:
@@ -220,6 +256,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=100_000)
     count = parser.parse_args().sessions
+    configure_logging(log_format="console", level="warning")
     with tempfile.TemporaryDirectory(prefix="store-scale-") as directory:
         return 0 if asyncio.run(run(count, Path(directory))) else 1
 

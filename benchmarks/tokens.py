@@ -6,10 +6,12 @@ It prints, and writes to benchmarks/tokens.json,
 - per standard task: the text and the structured content of the answer, and the calls to Redmine,
   the first time and once reference data is warm.
 
-Against the sandbox in this process; against the real Redmine at REAL_REDMINE_URL, which has the
-same seed (see tests/real_redmine); and against one with the larger seed, for which the budgets of
-single answers are meant, where LAB_REDMINE_URL and LAB_REDMINE_KEY (alice's API key) name it.
-Exit code 1 if a budget is exceeded. Nothing is written to Redmine.
+Single answers have budgets for a Redmine with more in it than the sandbox. What such a one, a
+Redmine 6.1.5, answered to those tasks is in benchmarks/recorded/ (see record.py), so that anybody
+can measure them. All tasks run against the sandbox in this process; against the real Redmine at
+REAL_REDMINE_URL, which has the same seed (see tests/real_redmine); and against the larger one,
+where LAB_REDMINE_URL and LAB_REDMINE_KEY (alice's API key) name it.
+Exit code 1 if a budget is exceeded or a task fails. Nothing is written to Redmine.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -35,7 +37,9 @@ from redmine_mcp_core.testing import client_for, seen_by_model, text_of
 
 WRITTEN_TO = Path(__file__).with_suffix(".json")
 SEED = Path(__file__).parents[1] / "plugins/sandbox/redmine_mcp_sandbox/seed.json"
-BUDGETED_SEED = "lab"
+RECORDED = Path(__file__).with_name("recorded")
+BUDGETED = ("recorded", "lab")
+"""The targets for which the budgets of single answers are meant."""
 
 MOST_TOOLS = 25
 SEEN_BYTES = 10_000
@@ -53,7 +57,7 @@ class Task:
     """A tool; or, where there is a URI instead, a resource; or a prompt."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     budget: int | None = None
-    """Bytes of text, on the larger seed."""
+    """Bytes of text, on the larger seed; tasks that have one are recorded."""
 
     async def answer(self, client: Client[FastMCPTransport]) -> tuple[str, str]:
         """The text, and the structured content as compact JSON."""
@@ -122,6 +126,24 @@ class Measured:
                 yield f"{self.task}: {self.structured} bytes of structured content, budget {most}"
 
 
+class Recorded(httpx.MockTransport):
+    """Answers as Redmine did when it was recorded; 404, and a note of it, for anything else."""
+
+    def __init__(self) -> None:
+        super().__init__(self._answer)
+        self._answers: dict[str, Any] = {}
+        for path in RECORDED.glob("*.json"):
+            self._answers |= json.loads(path.read_text(encoding="utf-8"))
+        self.missing: list[str] = []
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        asked = request_line(request)
+        if asked in self._answers:
+            return httpx.Response(200, json=self._answers[asked])
+        self.missing.append(asked)
+        return httpx.Response(404)
+
+
 class Counting(httpx.AsyncBaseTransport):
     """A way to Redmine that counts requests, and shows an API key instead of a token."""
 
@@ -146,27 +168,55 @@ class Counting(httpx.AsyncBaseTransport):
 
 
 class Target:
-    """A Redmine to measure against."""
+    """A Redmine to measure against: the one at ``url``, the recorded one, or a sandbox.
 
-    def __init__(self, url: str = "", key: str = "") -> None:
+    ``inner`` is the way to the one at ``url``, where it is not the usual one.
+    """
+
+    def __init__(
+        self,
+        url: str = "",
+        key: str = "",
+        *,
+        inner: httpx.AsyncBaseTransport | None = None,
+        recorded: bool = False,
+    ) -> None:
         self._url = url
         self._key = key
-        self._sandbox = None if url else Sandbox("http://redmine.test")
+        self._inner = inner
+        self._recorded = Recorded() if recorded else None
+        self._sandbox = None if url or recorded else Sandbox("http://redmine.test")
         self._plugins = [entry.load() for entry in entry_points(group="redmine_mcp")]
         self._scopes = sorted(
             {scope for plugin in self._plugins for scope in getattr(plugin, "scopes", ())}
         )
 
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks that this Redmine can answer."""
+        return [task for task in TASKS if task.budget or not self._recorded]
+
     @asynccontextmanager
     async def client(self) -> AsyncIterator[tuple[Client[FastMCPTransport], Counting]]:
-        """A server that knows nothing yet, and a client of it."""
+        """A server that knows nothing yet, and a client of it.
+
+        Raises ``LookupError``, on the way out, for requests that were not recorded: what a tool
+        makes of an answer that is not there must not be measured.
+        """
+        token = "none"  # noqa: S105 - nobody looks at it
         if self._sandbox:
             way = Counting(httpx.ASGITransport(self._sandbox.app))
             token = self._sandbox.grant("alice", self._scopes).access_token
+        elif self._recorded:
+            way = Counting(self._recorded)
         else:
-            way, token = Counting(httpx.AsyncHTTPTransport(), self._url, self._key), "none"
-        async with client_for(*self._plugins, redmine=way, token=token) as client:
-            yield client, way
+            way = Counting(self._inner or httpx.AsyncHTTPTransport(), self._url, self._key)
+        try:
+            async with client_for(*self._plugins, redmine=way, token=token) as client:
+                yield client, way
+        finally:
+            if self._recorded and self._recorded.missing:
+                raise LookupError(f"not recorded: {', '.join(self._recorded.missing)}")
 
 
 async def definitions(target: Target) -> dict[str, int]:
@@ -176,22 +226,22 @@ async def definitions(target: Target) -> dict[str, int]:
     return dict(sorted(sizes.items(), key=lambda one: -one[1]))
 
 
-async def measured(task: Task, opened: AbstractAsyncContextManager[Any]) -> Measured:
+async def measured(task: Task, target: Target, *, budgeted: bool) -> Measured:
     """One task on a fresh server, twice."""
-    async with opened as (client, way):
-        try:
+    try:
+        async with target.client() as (client, way):
             text, structured = await task.answer(client)
             cold = way.calls
             await task.answer(client)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it stands in the table
-            return Measured(task.name, error=str(error).splitlines()[0][:200])
-        return Measured(
-            task.name, size(text), size(structured), cold, way.calls - cold, task.budget
-        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, it stands in the table
+        return Measured(task.name, error=str(error).splitlines()[0][:200])
+    budget = task.budget if budgeted else None
+    return Measured(task.name, size(text), size(structured), cold, way.calls - cold, budget)
 
 
 def targets() -> Iterator[tuple[str, Target]]:
     """The Redmines there are, by the name of what they are."""
+    yield "recorded", Target(recorded=True)
     yield "sandbox", Target()
     if url := os.environ.get("REAL_REDMINE_URL"):
         users = json.loads(SEED.read_text(encoding="utf-8"))["users"]
@@ -200,7 +250,12 @@ def targets() -> Iterator[tuple[str, Target]]:
             Target(url, next(user["api_key"] for user in users if user["login"] == "alice")),
         )
     if url := os.environ.get("LAB_REDMINE_URL"):
-        yield BUDGETED_SEED, Target(url, os.environ["LAB_REDMINE_KEY"])
+        yield "lab", Target(url, os.environ["LAB_REDMINE_KEY"])
+
+
+def request_line(request: httpx.Request) -> str:
+    """What a recorded answer is found by."""
+    return f"{request.method} {request.url.raw_path.decode()}"
 
 
 def compact(value: Any) -> str:
@@ -227,15 +282,14 @@ async def main() -> int:
 
     tables: dict[str, list[dict[str, Any]]] = {}
     for name, target in targets():
-        found = [await measured(task, target.client()) for task in TASKS]
+        found = [await measured(task, target, budgeted=name in BUDGETED) for task in target.tasks]
         head = f"task, on {name}"
         print(f"\n{head:24}{'text':>8}{'struct':>8}{'calls':>7}{'warm':>6}{'budget':>8}")
         for one in found:
-            budget = f"{one.budget:8,}" if one.budget and name == BUDGETED_SEED else ""
+            budget = f"{one.budget:8,}" if one.budget else ""
             figures = f"{one.text:8,}{one.structured:8,}{one.calls:7}{one.warm_calls:6}{budget}"
             print(f"{one.task:24}{one.error or figures}")
-            if name == BUDGETED_SEED:
-                exceeded += one.exceeded
+            exceeded += (f"on {name}, {complaint}" for complaint in one.exceeded)
         tables[name] = [
             {key: value for key, value in asdict(one).items() if value is not None} for one in found
         ]
@@ -246,7 +300,7 @@ async def main() -> int:
             "tools": MOST_TOOLS,
             "seen": SEEN_BYTES,
             "instructions": INSTRUCTION_BYTES,
-            "of answers on": BUDGETED_SEED,
+            "of answers on": BUDGETED,
             "structured at most times the text's budget": STRUCTURED_FACTOR,
         },
         "instructions": instructions,

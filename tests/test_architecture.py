@@ -103,6 +103,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {
         "auth.caller",
         "builtins",
+        "components",
         "current",
         "index",
         "notebook",

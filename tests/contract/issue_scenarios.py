@@ -150,6 +150,7 @@ SCENARIOS: dict[str, list[Step]] = {
         put("/issues/12.json", {"issue": "x"}),
         *look(12),
         change(12, lock_version=99, subject="z"),
+        change(12, lock_version=99, subject=""),
     ],
     "update: private notes and logged time": [
         put(
@@ -235,7 +236,10 @@ SCENARIOS: dict[str, list[Step]] = {
         get("/time_entries.json"),
         delete("/issues/6.json?todo=nullify"),
         get("/time_entries.json"),
-        delete("/issues/12.json?todo=reassign&reassign_to_id=13"),
+        *(
+            delete(f"/issues/12.json?todo=reassign&reassign_to_id={heir}")
+            for heir in (999, 12, 43, 13)
+        ),
         get("/time_entries.json"),
     ],
     "copy": [

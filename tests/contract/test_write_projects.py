@@ -10,7 +10,7 @@ import pytest
 
 from .answers import BASIC, assert_empty, ids
 from .target import Target
-from .test_write_issues import assert_done, assert_invalid, change, create
+from .writes import assert_done, assert_invalid, change, create
 
 
 def send(

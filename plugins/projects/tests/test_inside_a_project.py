@@ -72,7 +72,7 @@ async def test_a_version_in_use_is_not_deleted(written: Any) -> None:
         )
     assert "issues are planned for this version" in sentence
     assert "status=closed" in sentence
-    assert not [path for method, path, _ in written.seen if method == "DELETE"]
+    assert not [asked for asked in written.way.seen if asked.method == "DELETE"]
 
 
 async def test_a_wrong_date_is_refused_before_redmine_is_asked(redmine: Any) -> None:
@@ -82,7 +82,7 @@ async def test_a_wrong_date_is_refused_before_redmine_is_asked(redmine: Any) -> 
             client, "create_version", project="alpha", name="x", due_date="soon"
         )
     assert "due_date" in sentence
-    assert redmine.seen == []
+    assert redmine.way.seen == []
 
 
 async def test_members_are_listed_with_their_roles(redmine: Any) -> None:
@@ -114,7 +114,7 @@ async def test_an_inherited_role_stays(written: Any) -> None:
     """It is taken away where it was given, and the answer says so."""
     async with written.client("admin") as client:
         stays = await refusal(client, "remove_member", project="beta", user="bob", confirm=True)
-        deleted = [path for method, path, _ in written.seen if method == "DELETE"]
+        deleted = [asked for asked in written.way.seen if asked.method == "DELETE"]
         changed = await told(
             client, "update_member", project="beta", user="bob", roles=["Developer"]
         )
@@ -180,7 +180,7 @@ async def test_reference_data_in_one_tool(redmine: Any) -> None:
         "Statuses: New, In Progress, Resolved, Feedback, Closed (closed), Rejected (closed)",
         "Roles: Manager, Developer, Reporter",
     ]
-    assert len(redmine.seen) == 2
+    assert len(redmine.way.seen) == 2
 
 
 async def test_saved_queries_are_listed(redmine: Any) -> None:

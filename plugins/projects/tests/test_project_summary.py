@@ -28,12 +28,7 @@ def by_name(counts: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
 
 async def read_all(redmine: Any, login: str, path: str, key: str) -> list[dict[str, Any]]:
     """Everything, read the long way."""
-    token = "none"
-    if redmine.sandbox:
-        token = redmine.sandbox.grant(login, plugin.scopes).access_token
-    way = redmine.ways[-1]
-    async with httpx.AsyncClient(transport=way, base_url="http://redmine.test") as http:
-        http.headers["Authorization"] = f"Bearer {token}"
+    async with redmine.http(login) as http:
         answer = (await http.get(path)).raise_for_status().json()
     assert answer["total_count"] <= 100
     found: list[dict[str, Any]] = answer[key]
@@ -75,14 +70,14 @@ async def test_it_is_short_and_bounded(redmine: Any) -> None:
     """A few lines, from a few dozen small answers, four at a time."""
     async with redmine.client() as client:
         await summary(client, project="beta")
-        redmine.seen.clear()
+        redmine.way.seen.clear()
         text = text_of(await summary(client, project="alpha"))
 
-    calls, size = len(redmine.seen), sum(size for _, _, size in redmine.seen)
+    calls, size = len(redmine.way.seen), sum(asked.size for asked in redmine.way.seen)
     assert len(text.encode()) <= 600, f"a model reads {len(text.encode())} bytes:\n{text}"
     assert calls <= CALLS, f"{calls} calls"
     assert size <= BYTES, f"{size} bytes from Redmine"
-    counts = [size for _, path, size in redmine.seen if "offset=100000000" in path]
+    counts = [asked.size for asked in redmine.way.seen if "offset=100000000" in asked.query]
     assert len(counts) > calls / 2
     assert max(counts) < 100, "a count reads no issue"
 

@@ -33,7 +33,7 @@ async def test_everybody_sees_their_own_projects(
     """One line each, subprojects under their parents, in one question; private ones for members."""
     async with redmine.client(login) as client:
         assert await rows(client, "list_projects") == expected
-    assert len(redmine.seen) == 1
+    assert len(redmine.way.seen) == 1
 
 
 async def test_projects_are_found_by_part_of_their_name(redmine: Any) -> None:
@@ -66,7 +66,7 @@ async def test_a_project_is_told_in_few_words(redmine: Any) -> None:
     assert "Reporter: Carol Clark" in lines
     assert "The customer portal, open to everybody." in lines
     assert len(text.encode()) <= 600, f"a model reads {len(text.encode())} bytes"
-    assert len(redmine.seen) == 3
+    assert len(redmine.way.seen) == 3
 
 
 async def test_a_group_is_told_as_one(redmine: Any) -> None:
@@ -88,7 +88,7 @@ async def test_only_what_was_asked_for_is_read(redmine: Any) -> None:
     assert "Severity" in data["issue_custom_fields"]
     assert data["activities"] == ["Design", "Development"]
     assert not {"members", "versions", "trackers", "categories"} & set(data)
-    assert len(redmine.seen) == 1
+    assert len(redmine.way.seen) == 1
 
 
 @pytest.mark.parametrize("wanted", ["gamma", "3", "Gamma (private)", "GAMMA"])

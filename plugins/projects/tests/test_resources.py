@@ -19,7 +19,7 @@ async def test_active_projects(redmine: Any) -> None:
     async with redmine.client("carol") as client:
         shown = json.loads(await read(client, "redmine://projects/active"))
     assert shown == {"total": 2, "projects": {"alpha": "Alpha", "beta": "Beta"}}
-    assert len(redmine.seen) == 1
+    assert len(redmine.way.seen) == 1
 
 
 @pytest.mark.parametrize(

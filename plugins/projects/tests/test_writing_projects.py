@@ -89,7 +89,7 @@ async def test_a_module_there_is_not_is_refused(written: Any) -> None:
     async with written.client("alice") as client:
         sentence = await refusal(client, "update_project", project="alpha", modules=["wikki"])
     assert "There is no module “wikki”" in sentence
-    assert not [path for method, path, _ in written.seen if method == "PUT"]
+    assert not [asked for asked in written.way.seen if asked.method == "PUT"]
 
 
 async def test_what_a_project_hides_has_not_changed(written: Any) -> None:
@@ -160,7 +160,7 @@ async def test_the_end_of_a_project_is_asked_for(written: Any, tool: str) -> Non
     assert "Beta (beta)" in sentence
     assert "not_confirmed" in sentence
     assert still["identifier"] == "beta"
-    assert not [path for method, path, _ in written.seen if method in {"PUT", "DELETE"}]
+    assert not [asked for asked in written.way.seen if asked.method in {"PUT", "DELETE"}]
 
 
 async def test_archiving_and_bringing_back(written: Any) -> None:

@@ -34,7 +34,7 @@ async def test_a_text_is_read_as_text(redmine: Any) -> None:
         "first byte 840 ms",
         "ready 3120 ms",
     ]
-    assert redmine.way.seen == ["GET /issues/1.json", "GET /attachments/download/1"]
+    assert redmine.asked == ["GET /issues/1.json", "GET /attachments/download/1"]
 
 
 async def test_an_image_is_seen(redmine: Any) -> None:
@@ -67,7 +67,7 @@ async def test_a_large_file_is_not_fetched(redmine: Any, monkeypatch: Any) -> No
         result = await call(READ, issue_id=1, attachment_id=1)
 
     assert "It is larger than" in text_of(result)
-    assert redmine.way.seen == ["GET /issues/1.json"]
+    assert redmine.asked == ["GET /issues/1.json"]
 
 
 async def test_a_long_text_comes_in_pages(redmine: Any) -> None:
@@ -100,7 +100,7 @@ async def test_files_of_something_else_are_not_touched(redmine: Any, tool: str) 
         text_of(result)
         == f"File {theirs} of #11 does not exist, or you may not see it. [not_found]"
     )
-    assert redmine.way.seen == ["GET /issues/11.json"]
+    assert redmine.asked == ["GET /issues/11.json"]
 
 
 @pytest.mark.parametrize("login", ["alice", "carol"])
@@ -137,7 +137,7 @@ async def test_what_is_no_file_is_not_sent(
         result = await call(ADD, **{"issue_id": 1, "filename": "a.txt", **arguments})
 
     assert problem in text_of(result)
-    assert redmine.way.seen == []
+    assert redmine.asked == []
 
 
 async def test_a_note_meant_to_be_private_does_not_become_public(redmine: Any) -> None:
@@ -148,7 +148,7 @@ async def test_a_note_meant_to_be_private_does_not_become_public(redmine: Any) -
         )
 
     assert "It would become public" in text_of(result)
-    assert redmine.way.writes == []
+    assert redmine.writes == []
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -183,7 +183,7 @@ async def test_a_sign_in_that_may_only_look_cannot_delete_a_file(redmine: Any) -
         result = await call(DELETE, issue_id=1, attachment_id=1, confirm=True)
 
     assert result.is_error
-    assert redmine.way.seen == []
+    assert redmine.asked == []
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ async def test_it_only_looks_unless_told_otherwise(redmine: Any) -> None:
         "#11, #13 would change: Priority: Normal → High",
         "#999 failed: not done: Issue #999 does not exist, or you may not see it.",
     ]
-    assert not [asked for asked in redmine.way.writes if not asked.startswith("PUT")], (
+    assert not [asked for asked in redmine.writes if not asked.startswith("PUT")], (
         "a dry run asks Redmine's validation with a stale write, and nothing else"
     )
     assert await priorities(redmine, 11, 13) == ["Normal", "Normal"]
@@ -94,13 +94,13 @@ class Stale(httpx.AsyncBaseTransport):
 async def test_an_issue_that_was_saved_with_another_is_written_after_them(redmine: Any) -> None:
     """Redmine refuses it without a reason, and has written nothing: so it is tried once more."""
     async with redmine.as_() as call:
-        way = redmine.way._inner = Stale(redmine.way._inner)
+        way = redmine.way.inner = Stale(redmine.way.inner)
         result = await call(BULK, change={"notes": "x"}, issue_ids=[11, 36], dry_run=False)
 
     assert way.refused == 1
     assert text_of(result).splitlines()[0] == "2 of 2 written."
-    assert sorted(redmine.way.writes) == [f"PUT /issues/{number}.json" for number in (11, 11, 36)]
-    assert redmine.way.writes[-1] == "PUT /issues/11.json"
+    assert sorted(redmine.writes) == [f"PUT /issues/{number}.json" for number in (11, 11, 36)]
+    assert redmine.writes[-1] == "PUT /issues/11.json"
     assert [one["id"] for one in result.structured_content["issues"]] == [11, 36]
 
 
@@ -145,7 +145,7 @@ async def test_nothing_is_asked_of_redmine_for_a_bad_request(
         result = await call(BULK, **{"dry_run": False, **arguments})
 
     assert problem in text_of(result)
-    assert redmine.way.seen == []
+    assert redmine.asked == []
 
 
 async def test_too_many_are_refused(redmine: Any, monkeypatch: Any) -> None:
@@ -157,7 +157,7 @@ async def test_too_many_are_refused(redmine: Any, monkeypatch: Any) -> None:
         )
 
     assert "issues fit, and 3 are the most at once." in text_of(result)
-    assert redmine.way.writes == []
+    assert redmine.writes == []
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -190,5 +190,5 @@ async def test_a_redmine_in_trouble_is_left_alone(redmine: Any) -> None:
     outcomes = [one["outcome"] for one in result.structured_content["issues"]]
     assert outcomes.count("failed") <= bulk.AT_ONCE
     assert outcomes.count("failed") + outcomes.count("not_tried") == 20
-    assert len(redmine.way.writes) <= bulk.AT_ONCE
+    assert len(redmine.writes) <= bulk.AT_ONCE
     assert text_of(result).startswith("0 of 20 written.")

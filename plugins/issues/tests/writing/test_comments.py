@@ -64,7 +64,7 @@ async def test_what_makes_no_sense_writes_nothing(
         result = await call("edit_comment", **{"issue_id": 1, "comment_id": 32, **arguments})
 
     assert problem in text_of(result)
-    assert redmine.way.writes == []
+    assert redmine.writes == []
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

@@ -27,7 +27,7 @@ async def test_everything_that_can_be_copied(redmine: Any) -> None:
     assert text.splitlines()[-1] == (
         "Also: copied from #1; 3 files; 4 subtasks; 3 watchers; related to the original."
     )
-    assert redmine.way.writes == ["POST /projects/1/issues.json"]
+    assert redmine.writes == ["POST /projects/1/issues.json"]
     assert copy["subject"] == "Again"
     assert [len(child.get("children", ())) for child in copy["children"]] == [0, 1, 0]
     assert {one["name"] for one in copy["watchers"]} == {"Alice Ace", "Bob Builder", "Carol Clark"}
@@ -85,4 +85,4 @@ async def test_unknown_names_are_answered_before_the_write(redmine: Any) -> None
         result = await call(COPY, issue_id=1, tracker="Story")
 
     assert "There is no tracker “Story” here. There are: Bug, Feature, Support." in text_of(result)
-    assert redmine.way.writes == []
+    assert redmine.writes == []

@@ -57,14 +57,14 @@ async def test_a_plain_issue_takes_two_questions(redmine: Any) -> None:
     """The project, by name or identifier, and the issue: what Redmine answers is read back."""
     async with redmine.as_() as call:
         result = await call(WRITE, project="Alpha", subject="Plain")
-        seen = list(redmine.way.seen)
+        seen = redmine.asked
 
     assert len(text_of(result).encode()) <= 130
     assert "POST /issues.json" in seen
     assert len(seen) <= 4
     async with redmine.as_() as call:
         await call(WRITE, project="alpha", subject="Plain")
-    assert redmine.way.seen == ["GET /projects/alpha.json", "POST /issues.json"]
+    assert redmine.asked == ["GET /projects/alpha.json", "POST /issues.json"]
 
 
 async def test_a_person_in_a_custom_field_is_found_by_name(redmine: Any) -> None:

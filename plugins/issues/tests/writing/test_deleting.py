@@ -31,7 +31,7 @@ async def test_the_person_reads_what_goes_with_it(redmine: Any, agreeing: Any, m
     assert text_of(result) == (
         "#1 is deleted, and its subtasks #2, #3, #4, #5. 8 h logged: deleted."
     )
-    assert redmine.way.writes == ["DELETE /issues/1.json"]
+    assert redmine.writes == ["DELETE /issues/1.json"]
     assert not await is_there(redmine, 4)
 
 
@@ -44,7 +44,7 @@ async def test_a_no_deletes_nothing(redmine: Any, declining: Any, mode: Any) -> 
         )
 
     assert "[not_confirmed]" in text_of(result)
-    assert redmine.way.writes == []
+    assert redmine.writes == []
 
 
 @MODES
@@ -90,7 +90,7 @@ async def test_hours_are_decided_upon(redmine: Any) -> None:
     assert answers[2].startswith("#4 is to be deleted itself")
     assert answers[3].startswith("#40 is in another project")
     assert answers[4].startswith("Issue #999 does not exist")
-    assert redmine.way.writes == []
+    assert redmine.writes == []
 
 
 @pytest.mark.parametrize(

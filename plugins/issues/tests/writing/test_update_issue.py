@@ -56,7 +56,7 @@ async def test_redmine_is_asked_three_times(redmine: Any) -> None:
         redmine.way.seen.clear()
         await call(WRITE, issue_id=11, status="Feedback", notes="Back.")
 
-    assert redmine.way.seen == [
+    assert redmine.asked == [
         "GET /issues/11.json",
         "PUT /issues/11.json",
         "GET /issues/11.json",
@@ -92,7 +92,7 @@ async def test_a_forbidden_status_is_refused_before_the_write(redmine: Any) -> N
     assert "Status In Progress may not become Rejected here: only Resolved, Feedback." in (
         text_of(result)
     )
-    assert redmine.way.writes == []
+    assert redmine.writes == []
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ async def test_what_cannot_be_is_refused_with_what_can(
 
     assert result.is_error
     assert sentence in text_of(result)
-    assert redmine.way.writes == []
+    assert redmine.writes == []
 
 
 async def test_redmines_sentences_come_field_by_field(redmine: Any) -> None:
@@ -197,7 +197,7 @@ async def test_a_private_note_never_becomes_public(redmine: Any) -> None:
 
     assert result.is_error
     assert "It would become public: your role here lacks set_notes_private" in text_of(result)
-    assert redmine.way.writes == []
+    assert redmine.writes == []
 
     async with redmine.as_() as call:
         text = text_of(await call(WRITE, issue_id=1, notes="Psst", private_notes=True))
@@ -238,7 +238,7 @@ async def test_a_passage_must_occur_once(redmine: Any, passage: str, count: int)
 
     assert result.is_error
     assert f"the description has that passage {count} times, not once" in text_of(result)
-    assert redmine.way.writes == []
+    assert redmine.writes == []
 
 
 async def test_nobodys_change_is_overwritten(redmine: Any) -> None:
@@ -292,7 +292,7 @@ async def test_who_may_only_comment_changes_nothing_else(redmine: Any) -> None:
     scopes = ["add_issue_notes", "view_issues"]
     async with redmine.as_(scopes=scopes) as call:
         refused = await call(WRITE, issue_id=11, subject="Mine", notes="x")
-        writes = list(redmine.way.writes)
+        writes = redmine.writes
         text = text_of(await call(WRITE, issue_id=11, notes="Fine"))
 
     assert "This sign-in was not granted edit_issues or edit_own_issues, which subject needs." in (

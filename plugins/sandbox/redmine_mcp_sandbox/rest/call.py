@@ -138,13 +138,15 @@ def invalid(complaints: list[str]) -> NoReturn:
     )
 
 
-def missing_record() -> NoReturn:
-    """The 404 of a record that Rails itself did not find: it comes with a body."""
-    raise HaltError(
-        JSONResponse(
-            {"status": 404, "error": "Not Found"}, 404, media_type="application/json; charset=utf-8"
-        )
-    )
+def halt(status: int, error: str) -> NoReturn:
+    """Answer as Rails does where Redmine itself has not caught what went wrong."""
+    body = {"status": status, "error": error}
+    raise HaltError(JSONResponse(body, status, media_type="application/json; charset=utf-8"))
+
+
+def server_error() -> NoReturn:
+    """Where Redmine itself stumbles."""
+    halt(500, "Internal Server Error")
 
 
 def answer(body: Any) -> Response:
@@ -161,17 +163,6 @@ def created(body: Any, location: str | None = None) -> Response:
 def done() -> Response:
     """What Redmine says to a change that worked: nothing (``render_api_ok``)."""
     return Response(status_code=204, headers={"Cache-Control": "no-cache"})
-
-
-def server_error() -> NoReturn:
-    """Where Redmine itself stumbles: 500."""
-    raise HaltError(
-        JSONResponse(
-            {"status": 500, "error": "Internal Server Error"},
-            500,
-            media_type="application/json; charset=utf-8",
-        )
-    )
 
 
 def refused() -> NoReturn:

@@ -12,8 +12,8 @@ from redmine_mcp_sandbox.rest.call import (
     created,
     deny,
     done,
+    halt,
     invalid,
-    missing_record,
     server_error,
 )
 from redmine_mcp_sandbox.rest.copying import copy_of, finish_copy
@@ -70,7 +70,7 @@ def create(call: Call) -> Response:
     draft.columns["start_date"] = draft.columns["start_date"] or call.world.today().isoformat()
     draft.assign(given)
     if any(call.world.active_principal(one) is None for one in draft.columns["watcher_ids"]):
-        missing_record()
+        halt(404, "Not Found")
     call.require("add_issues", draft.project)
     uploads = Uploads(call, given.get("uploads"))
     if complaints := [*uploads.complaints, *rules.complaints(draft)]:
@@ -145,17 +145,20 @@ def _logged_time(call: Call, issue: Issue) -> TimeForm | None:
 
 
 def _keep_time(call: Call, issue: Issue) -> None:
-    """``todo`` says what becomes of the hours on a deleted issue; by default they go too."""
+    """``todo`` says what becomes of the hours on a deleted issue; by default they go too.
+
+    Raises:
+        HaltError: 406, they are to go to an issue that cannot take them.
+    """
     family = {issue.id, *(one.id for one in call.world.descendants(issue))}
     entries = [one for one in call.world.time_entries.values() if one.issue_id in family]
     todo = call.params.get("todo")
-    heir: int | None = None
+    if not entries or todo not in ("nullify", "reassign"):
+        return
+    heir = None
     if todo == "reassign":
-        heir = values.integer(call.params.get("reassign_to_id"))
-        found = call.world.issues.get(heir or 0)
-        if found is None or found.project_id != issue.project_id or found.id in family:
-            heir = None
-            return
-    if todo in ("nullify", "reassign"):
-        for entry in entries:
-            call.world.time_entries.put(replace(entry, issue_id=heir))
+        heir = call.world.issues.get(values.integer(call.params.get("reassign_to_id")) or 0)
+        if heir is None or heir.project_id != issue.project_id or heir.id in family:
+            halt(406, "Not Acceptable")
+    for entry in entries:
+        call.world.time_entries.put(replace(entry, issue_id=heir.id if heir else None))

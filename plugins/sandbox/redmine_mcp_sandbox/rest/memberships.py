@@ -9,14 +9,13 @@ from starlette.responses import Response
 from redmine_mcp_sandbox.rest.call import (
     Call,
     created,
-    deny,
     done,
     invalid,
     named,
     refused,
     server_error,
 )
-from redmine_mcp_sandbox.roles import GIVABLE_ROLES, ROLES, ROLES_BY_ID
+from redmine_mcp_sandbox.roles import ROLES, ROLES_BY_ID
 from redmine_mcp_sandbox.seed import MemberRole, Membership, Project, User
 from redmine_mcp_sandbox.writing import values
 from redmine_mcp_sandbox.writing.membership import add_member, give_roles, remove_member
@@ -49,7 +48,7 @@ def create(call: Call) -> Response:
     if "membership" not in call.form:
         server_error()
     given = call.attributes("membership")
-    names = _role_names(call, given.get("role_ids"))
+    names = _role_names(given.get("role_ids"))
     if len(names) < len(set(values.integers(given.get("role_ids")))):
         server_error()
     wished = given.get("user_id", given.get("user_ids"))
@@ -70,12 +69,8 @@ def create(call: Call) -> Response:
 def update(call: Call) -> Response:
     membership = _managed(call)
     if "membership" in call.form:
-        manageable = {role.name for role in _manageable(call, membership)}
-        wished = _role_names(call, call.attributes("membership").get("role_ids"))
-        own = [one.name for one in membership.member_roles if one.inherited_from is None]
-        names = [name for name in own if name not in manageable] + wished
-        inherited = any(one.inherited_from for one in membership.member_roles)
-        if not names and not inherited:
+        names = _role_names(call.attributes("membership").get("role_ids"))
+        if not names and not _inherits(membership):
             # Redmine 6.1 complains, but with its last role the member is gone already.
             remove_member(call.world, membership)
             invalid(["Role cannot be empty"])
@@ -85,9 +80,7 @@ def update(call: Call) -> Response:
 
 def destroy(call: Call) -> Response:
     membership = _managed(call)
-    inherited = any(one.inherited_from for one in membership.member_roles)
-    manageable = {role.name for role in _manageable(call, membership)}
-    if inherited or not set(membership.roles) <= manageable:
+    if _inherits(membership):
         refused()
     remove_member(call.world, membership)
     return done()
@@ -117,14 +110,11 @@ def _managed(call: Call) -> Membership:
     return membership
 
 
-def _manageable(call: Call, _membership: Membership) -> tuple[Any, ...]:
-    """The roles that the viewer may give: by default whoever manages members gives any."""
-    if call.viewer.user is None:
-        deny(call.viewer)
-    return GIVABLE_ROLES
+def _inherits(membership: Membership) -> bool:
+    return any(role.inherited_from for role in membership.member_roles)
 
 
-def _role_names(_call: Call, wish: Any) -> list[str]:
+def _role_names(wish: Any) -> list[str]:
     ids = dict.fromkeys(values.integers(wish))
     return [ROLES_BY_ID[one].name for one in ids if one in ROLES_BY_ID]
 

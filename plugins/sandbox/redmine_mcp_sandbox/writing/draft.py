@@ -157,12 +157,11 @@ class Draft:
             return
         moved = self.before is not None and project.id != self.before.project_id
         self.move_to(project)
-        if (
-            moved
-            and self.before
-            and values.integer(given.get("category_id")) == (self.before.category_id)
-        ):
-            given.pop("category_id", None)
+        if moved and self.before:
+            # The old project's category may have been sent along; it is no wish.
+            wished = values.integer(given.get("category_id"))
+            if wished == self.before.category_id:
+                given.pop("category_id", None)
 
     def _takes_issues(self, project: Project) -> bool:
         """Whether the issue may be in a project (``Issue#allowed_target_projects``)."""
@@ -199,7 +198,7 @@ class Draft:
             "watcher_user_ids": lambda: self.before is None and self._allows("add_issue_watchers"),
             "is_private": self._may_hide,
             "parent_issue_id": lambda: may_edit and self._allows("manage_subtasks"),
-            "deleted_attachment_ids": lambda: self._may_delete_attachments(),
+            "deleted_attachment_ids": self._may_delete_attachments,
         }
         return rules[name]() if name in rules else may_edit
 
