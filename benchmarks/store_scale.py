@@ -51,24 +51,14 @@ CLIENT = "c" * 36
 SCOPES = ["view_issues", "add_issues", "edit_issues", "view_project", "search_project"]
 USER = {"user_id": 7, "login": "alice", "name": "Alice Example"}
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-HEADERS = {
-    "Accept": "application/json, text/event-stream",
-    "MCP-Protocol-Version": "2025-11-25",
-}
+HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
 
 
 def redmine(request: httpx.Request) -> httpx.Response:
     """Answer as Redmine does when it is asked about a token; nothing else is asked of it."""
     assert request.url.path == "/oauth/token/info"  # noqa: S101
-    return httpx.Response(
-        200,
-        json={
-            "resource_owner_id": USER["user_id"],
-            "scope": SCOPES,
-            "expires_in": 7200,
-            "application": {"uid": CLIENT},
-        },
-    )
+    known = {"resource_owner_id": 7, "scope": SCOPES, "application": {"uid": CLIENT}}
+    return httpx.Response(200, json={**known, "expires_in": 7200})
 
 
 def pointer(name: str) -> dict[str, Any]:
@@ -79,11 +69,11 @@ def pointer(name: str) -> dict[str, Any]:
 
 def session(name: str) -> dict[str, Any]:
     """Return the entry that holds Redmine's tokens, as FastMCP's proxy keeps them."""
-    now, access, refresh = time.time(), name.rjust(43, "a"), name.rjust(43, "r")
+    now = time.time()
     entry = UpstreamTokenSet(
         upstream_token_id=name,
-        access_token=access,
-        refresh_token=refresh,
+        access_token=name.rjust(43, "a"),
+        refresh_token=name.rjust(43, "r"),
         refresh_token_expires_at=now + LONG,
         expires_at=now + LONG,
         token_type="Bearer",  # noqa: S106
@@ -93,6 +83,10 @@ def session(name: str) -> dict[str, Any]:
         raw_token_data={"token_type": "Bearer", "expires_in": 7200, "redmine_user": USER},
     )
     return entry.model_dump(mode="json")
+
+
+ENTRIES = {"mcp-jti-mappings": pointer, "mcp-upstream-tokens": session}
+"""By the collection that FastMCP's proxy looks for them in."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +99,10 @@ class Sessions:
     count: int
 
     async def fill(self) -> None:
-        """Two entries a session, under the names where FastMCP's proxy looks for them."""
+        """Write the two entries of each session that a call reads."""
         for start in range(0, self.count, BATCH):
             names = [str(number) for number in range(start, min(start + BATCH, self.count))]
-            for collection, entry in (
-                ("mcp-jti-mappings", pointer),
-                ("mcp-upstream-tokens", session),
-            ):
+            for collection, entry in ENTRIES.items():
                 entries = [entry(name) for name in names]
                 await self.host.store.put_many(names, entries, collection=collection, ttl=LONG)
 
@@ -124,13 +115,7 @@ class Sessions:
         proxy = self.host.mcp.auth
         assert isinstance(proxy, RedmineOAuthProxy)  # noqa: S101
         return [
-            proxy.jwt_issuer.issue_access_token(
-                client_id=CLIENT,
-                scopes=SCOPES,
-                jti=str(number),
-                expires_in=int(LONG),
-                upstream_claims=USER,
-            )
+            proxy.jwt_issuer.issue_access_token(CLIENT, SCOPES, str(number), int(LONG), USER)
             for number in random.sample(range(self.count), min(ACTIVE, self.count))
         ]
 
@@ -162,7 +147,7 @@ async def serving(path: Path, count: int) -> AsyncIterator[Sessions]:
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url=settings.public_url
+                transport=httpx.ASGITransport(app), base_url=host.settings.public_url
             ) as http,
         ):
             sessions = Sessions(host, http, path, count)
@@ -177,16 +162,16 @@ async def compare(many: Sessions, few: Sessions) -> tuple[float, float]:
     calls of many sessions come from a thousand of them. All have called just before, so that
     Redmine, which is asked every 30 seconds about a token, takes no part in the comparison.
     """
-    costs: dict[int, list[float]] = {many.count: [], few.count: []}
+    costs: dict[Path, list[float]] = {many.path: [], few.path: []}
     callers = [(sessions, sessions.tokens()) for sessions in (many, few)]
     for sessions, tokens in callers:
         await sessions.seconds_per_call(tokens)
     for _ in range(ROUNDS):
         for sessions, tokens in callers:
             chosen = random.choices(tokens, k=CALLS)  # noqa: S311
-            costs[sessions.count].append(await sessions.seconds_per_call(chosen))
+            costs[sessions.path].append(await sessions.seconds_per_call(chosen))
         callers.reverse()
-    return median(costs[many.count]), median(costs[few.count])
+    return median(costs[many.path]), median(costs[few.path])
 
 
 async def expire(sessions: Sessions) -> None:
