@@ -13,8 +13,9 @@ A ``conftest.py`` imports those it wants and says which plugin they are about:
         return greetings
 
 ``redmine`` runs a test twice: against the sandbox and, marked ``real_redmine`` (a marker to
-register), against the Redmine at ``REAL_REDMINE_URL``, which must hold the sandbox's seed. It
-needs pytest and redmine-mcp-sandbox, which is why nothing else imports this module.
+register), against the Redmine at ``REAL_REDMINE_URL``, which must hold the sandbox's seed. It and
+``sign_in`` need ``sandbox`` to be imported beside them. This module needs pytest and
+redmine-mcp-sandbox, which is why nothing else imports it.
 """
 
 from __future__ import annotations
@@ -115,18 +116,22 @@ def sign_in(plugin: Plugin, sandbox: Sandbox) -> SignIn:
     return signed_in
 
 
-@pytest.fixture
-def real_redmine(plugin: Plugin) -> Target:
-    """The real Redmine; the test is skipped where there is none."""
+def real_target(plugin: Plugin) -> Target:
+    """The real Redmine; skips the test where there is none."""
     if not os.environ.get("REAL_REDMINE_URL"):
         pytest.skip("REAL_REDMINE_URL is not set: no real Redmine took part")
     return Target(plugin, None)
 
 
+@pytest.fixture
+def real_redmine(plugin: Plugin) -> Target:
+    """The real Redmine, for what only it can answer."""
+    return real_target(plugin)
+
+
 @pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.real_redmine)])
 def redmine(plugin: Plugin, request: pytest.FixtureRequest) -> Target:
     """Each Redmine there is: what holds for one must hold for the other."""
-    if request.param == "sandbox":
-        return Target(plugin, request.getfixturevalue("sandbox"))
-    real: Target = request.getfixturevalue("real_redmine")
-    return real
+    if request.param == "real":
+        return real_target(plugin)
+    return Target(plugin, request.getfixturevalue("sandbox"))

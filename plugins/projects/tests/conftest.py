@@ -11,9 +11,9 @@ import pytest
 from redmine_mcp_projects import plugin as projects
 
 from redmine_mcp_core import Plugin
-from redmine_mcp_core.testing.fixtures import Target, real_redmine, redmine, sandbox, sign_in
+from redmine_mcp_core.testing.fixtures import Target, redmine, sandbox, sign_in
 
-__all__ = ["real_redmine", "redmine", "sandbox", "sign_in"]
+__all__ = ["redmine", "sandbox", "sign_in"]
 
 UP = Path(__file__).parents[3] / "tests/real_redmine/up.py"
 

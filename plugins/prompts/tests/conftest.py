@@ -9,10 +9,10 @@ from mcp_types import TextContent
 from redmine_mcp_prompts import plugin as prompts
 
 from redmine_mcp_core import Plugin
-from redmine_mcp_core.testing.fixtures import READ_SCOPES, Target, real_redmine, sandbox, sign_in
+from redmine_mcp_core.testing.fixtures import READ_SCOPES, Target, sandbox, sign_in
 from redmine_mcp_core.testing.fixtures import redmine as each_redmine
 
-__all__ = ["each_redmine", "real_redmine", "sandbox", "sign_in"]
+__all__ = ["each_redmine", "sandbox", "sign_in"]
 
 
 @pytest.fixture
