@@ -40,8 +40,8 @@ class View:
 VIEWS: Mapping[Focus, View] = {
     "overview": View(
         include=frozenset({"journals", "children", "relations", "attachments"}),
-        parts=frozenset({"comments", "changes"}),
-        journals=5,
+        parts=frozenset({"comments", "edits"}),
+        journals=25,
         notes=500,
     ),
     "discussion": View(

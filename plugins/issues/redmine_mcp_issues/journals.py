@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from redmine_mcp_core import BadArgument, Redmine, RedmineError, line
 from redmine_mcp_issues.markup import cut, readable
 
-Part = Literal["comments", "changes"]
+Part = Literal["comments", "changes", "edits"]
+"""``edits`` are the changes without those that an overview tells by listing what they added."""
 
 _LABELS = {
     "assigned_to_id": "Assignee",
@@ -88,19 +89,30 @@ def page_of(
 
 
 def _has(journal: Journal, parts: frozenset[Part]) -> bool:
-    return ("comments" in parts and bool(journal.get("notes"))) or (
-        "changes" in parts and bool(journal.get("details"))
+    return ("comments" in parts and bool(journal.get("notes"))) or bool(_details(journal, parts))
+
+
+def _details(journal: Journal, parts: frozenset[Part]) -> list[Mapping[str, Any]]:
+    """The changes to tell."""
+    details = list(journal.get("details", ()))
+    if "changes" in parts:
+        return details
+    return [detail for detail in details if not _is_listed(detail)] if "edits" in parts else []
+
+
+def _is_listed(detail: Mapping[str, Any]) -> bool:
+    """Whether a change added a subtask, a relation or a file, which stand in lists of their own."""
+    return bool(detail.get("new_value")) and (
+        detail["property"] in {"relation", "attachment"} or detail["name"] == "child_id"
     )
 
 
 def issues_in(journals: Sequence[Journal], parts: frozenset[Part]) -> set[int]:
     """The issues that became parent or subtask, or ceased to be."""
-    if "changes" not in parts:
-        return set()
     return {
         int(value)
         for journal in journals
-        for detail in journal.get("details", ())
+        for detail in _details(journal, parts)
         if detail["property"] == "attr" and detail["name"] in _OF_ISSUES
         for value in (detail.get("old_value"), detail.get("new_value"))
         if value and _ID.fullmatch(str(value))
@@ -120,17 +132,22 @@ async def entries_from(
 
     ``subjects`` are those of the issues that are mentioned.
     """
-    names = await _names(issue, shown, redmine) if "changes" in parts else {}
+    names = await _names(issue, shown, redmine, parts)
     numbers = {one: f"#{one} {subjects.get(one, '')}".rstrip() for one in issues_in(shown, parts)}
     names |= dict.fromkeys(_OF_ISSUES, numbers)
     return [_entry(journal, names, parts, note_characters) for journal in shown]
 
 
-async def _names(issue: Mapping[str, Any], journals: Sequence[Journal], redmine: Redmine) -> Names:
+async def _names(
+    issue: Mapping[str, Any],
+    journals: Sequence[Journal],
+    redmine: Redmine,
+    parts: frozenset[Part],
+) -> Names:
     """What these journals' ids mean. What is no part of the issue is asked once for many calls."""
     mentioned: dict[str, set[int]] = {}
     for journal in journals:
-        for detail in journal.get("details", ()):
+        for detail in _details(journal, parts):
             if detail["property"] == "attr":
                 values = (str(detail.get(side) or "") for side in ("old_value", "new_value"))
                 ids = {int(value) for value in values if _ID.fullmatch(value)}
@@ -180,14 +197,14 @@ def _entry(
         by=line(journal.get("user", {}).get("name")),
         on=journal["created_on"],
         private=bool(journal.get("private_notes")),
-        changes=tuple(_changes(journal, names)) if "changes" in parts else (),
+        changes=tuple(_changes(_details(journal, parts), names)),
         notes=shown,
         left_out=left_out,
     )
 
 
-def _changes(journal: Journal, names: Names) -> Iterator[str]:
-    for detail in journal.get("details", ()):
+def _changes(details: Sequence[Mapping[str, Any]], names: Names) -> Iterator[str]:
+    for detail in details:
         kind, name = detail["property"], str(detail["name"])
         old, new = detail.get("old_value"), detail.get("new_value")
         match kind:

@@ -92,7 +92,7 @@ async def test_programs_read_the_same_as_data(sign_in: Any) -> None:
 @pytest.mark.parametrize(
     ("issue_id", "focus", "limit"),
     [
-        (1, "overview", 1600),
+        (1, "overview", 2900),
         (1, "discussion", 1600),
         (1, "history", 1350),
         (1, "relations", 750),
@@ -133,7 +133,7 @@ PARTS = {
 @pytest.mark.parametrize(
     ("focus", "parts"),
     [
-        ("overview", "fields children relations attachments description comments"),
+        ("overview", "fields children relations attachments description comments changes"),
         ("discussion", "description comments"),
         ("history", "changes"),
         ("relations", "children relations attachments watchers"),
@@ -161,16 +161,32 @@ async def test_redmine_is_asked_for_what_is_told(sign_in: Any, sandbox: Sandbox)
 
 
 async def test_the_newest_comments_come_first(read_as: Any) -> None:
-    """Five in an overview, and what was left out is said with the call that fetches it."""
+    """Twenty-five of them, and what was left out is said with the call that fetches it."""
+    async with read_as() as client:
+        result = await read(client, 1, focus="everything")
+
+    data = result.structured_content
+    assert [journal["id"] for journal in data["journals"]] == list(range(32, 7, -1))
+    assert data["journals_total"] == 32
+    assert text_of(result).splitlines()[-1] == (
+        '7 older of 32 journals: get_issue_details(issue_id=1, focus="everything", before=8)'
+    )
+
+
+async def test_an_overview_tells_what_its_lists_do_not(read_as: Any) -> None:
+    """Comments and changed fields; what was only added to a list stands in that list."""
     async with read_as() as client:
         result = await read(client, 1)
 
-    data = result.structured_content
-    assert [journal["id"] for journal in data["journals"]] == [32, 31, 30, 29, 28]
-    assert data["journals_total"] == 32
-    assert text_of(result).splitlines()[-1] == (
-        "27 older of 32 journals: get_issue_details(issue_id=1, before=28)"
+    told = " ".join(
+        change
+        for journal in result.structured_content["journals"]
+        for change in journal.get("changes", ())
     )
+    assert "Status: New → In Progress" in told
+    assert "Subtask" not in told
+    assert "relates" not in told
+    assert "attached" not in told
 
 
 @pytest.mark.parametrize("focus", ["overview", "discussion", "history", "everything"])
@@ -228,7 +244,7 @@ async def test_no_comments_at_all(sign_in: Any) -> None:
 
     assert "journals" not in result.structured_content
     assert text_of(result).splitlines()[-1] == (
-        "32 older of 32 journals: get_issue_details(issue_id=1, journals=25)"
+        "24 older of 24 journals: get_issue_details(issue_id=1, journals=25)"
     )
 
 
@@ -572,7 +588,8 @@ async def test_changes_of_files_and_relations() -> None:
         detail("42", "x", "y", "cf"),
     ]
 
-    text = text_of(await read_made_up(issue_with(journals=[journal(details=details)])))
+    issue = issue_with(journals=[journal(details=details)])
+    text = text_of(await read_made_up(issue, focus="history"))
 
     assert (
         "attached a.txt; removed file b.txt; blocks #8; no longer copied to #9; "
