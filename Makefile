@@ -1,6 +1,6 @@
 # make run    serve the Redmine that REDMINE_URL names, or a demo where it names none
 # make test   everything that CI checks; the last lines say whether a real Redmine took part
-# make lint   ruff and mypy
+# make lint   ruff, mypy, and the arrows between the rooms (tests/test_architecture.py)
 # make docs   write the generated parts of the documentation anew
 # make tokens what a model has to read, in bytes; writes benchmarks/tokens.json
 # make lock   pin the newest third-party packages
@@ -27,6 +27,7 @@ lint:
 	.venv/bin/ruff format --check --quiet .
 	.venv/bin/ruff check --quiet .
 	.venv/bin/mypy
+	@.venv/bin/python -m pytest -q tests/test_architecture.py
 
 docs:
 	@scripts/venv dev
