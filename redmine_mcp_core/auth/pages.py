@@ -121,6 +121,7 @@ _EXPLANATIONS = {
     400: "This sign-in has run out or was finished already.",
     403: "This sign-in was begun in another browser, so it was stopped. "
     "That happens when somebody else passed the link on to you.",
+    503: "The server cannot reach the store of its sign-ins just now. Try again in a minute.",
 }
 
 

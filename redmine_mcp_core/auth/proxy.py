@@ -78,6 +78,7 @@ class RedmineOAuthProxy(OpenOAuthProxy):
         self._plugins = plugins
         self._once = RefreshOnce(store)
         self._recent: TTLCache[bytes, AccessToken] = TTLCache(RECENT_SIZE, RECENT_SECONDS)
+        self._own_client_id = settings.redmine_client_id
         self.verifier = RedmineTokenVerifier(gateway, settings.redmine_client_id)
         secret = settings.redmine_client_secret
         super().__init__(
@@ -110,8 +111,11 @@ class RedmineOAuthProxy(OpenOAuthProxy):
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
         """A client, which may ask for any scope on offer: the person decides at each sign-in.
 
-        What it registered with may be older than a plugin that was added since.
+        What it registered with may be older than a plugin that was added since. Our own client ID
+        at Redmine is no client of ours: FastMCP would take it for one with any redirect URI.
         """
+        if client_id == self._own_client_id:
+            return None
         client = await self.registered_client(client_id)
         return client and client.model_copy(update={"scope": " ".join(self.offered_scopes)})
 
@@ -295,12 +299,14 @@ class RedmineOAuthProxy(OpenOAuthProxy):
         return pages.problem(answer.status_code) if answer.status_code >= 400 else answer
 
     async def callback(self, request: Request) -> Response:
-        unset = sign_in_problem.set(None)
+        unset, unset_outage = sign_in_problem.set(None), outage.set(None)
         try:
             answer = await super().callback(request)
             problem = sign_in_problem.get()
+            store_is_away = isinstance(outage.get(), StoreError)
         finally:
             sign_in_problem.reset(unset)
+            outage.reset(unset_outage)
         if answer.status_code < 400:
             denied = "error" in request.query_params
             kind = EventKind.SIGN_IN_FAILED if denied else EventKind.SIGNED_IN
@@ -309,7 +315,8 @@ class RedmineOAuthProxy(OpenOAuthProxy):
         self._plugins.emit(
             Event(EventKind.SIGN_IN_FAILED, reason=problem.code if problem else "bad_callback")
         )
-        return pages.problem(answer.status_code, str(problem) if problem else None)
+        status = 503 if store_is_away else answer.status_code
+        return pages.problem(status, str(problem) if problem else None)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from redmine_mcp_core.auth import refresh as refreshing
@@ -131,3 +132,19 @@ async def test_while_the_store_is_away_nobody_is_signed_out(
     assert during == [200, 503, 401, 503]
     assert (await ping(server, unseen.access)).status_code == 200
     assert (await refresh(server.url, known)).status_code == 200
+
+
+async def test_a_sign_in_waits_for_the_store(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Coming back from Redmine while the store is away ends on a page that says so, with 503."""
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("The token store is away.")
+
+    monkeypatch.setattr(server.host.store, "get", away)
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"{server.url}/auth/callback?code=any&state=any")
+
+    assert answer.status_code == 503
+    assert "cannot reach the store" in answer.text

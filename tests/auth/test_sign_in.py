@@ -119,6 +119,22 @@ async def test_a_code_is_good_for_one_of_many_redemptions(server: Running) -> No
     assert sorted(answer.status_code for answer in answers) == [200] + [401] * 7
 
 
+async def test_our_own_client_id_is_no_client(server: Running) -> None:
+    """Everybody can read it off Redmine's address bar; it must not open a way to any address."""
+    params = {
+        "response_type": "code",
+        "client_id": server.target.client_id,
+        "redirect_uri": "https://evil.example/callback",
+        "code_challenge": pkce()[1],
+        "code_challenge_method": "S256",
+    }
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"{server.url}/authorize", params=params)
+
+    assert answer.status_code == 400
+    assert "location" not in answer.headers
+
+
 async def test_denying_here_tells_the_client(server: Running) -> None:
     """Deny on our page sends access_denied to the client, and Redmine is never asked."""
     client_id = await register(server.url)
