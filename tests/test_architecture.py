@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 CORE = "redmine_mcp_core"
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
-KNOWS_EVERYBODY = {"cli", "http", "server", "serving", "store_commands"}
+KNOWS_EVERYBODY = {"cli", "commands", "http", "server", "serving"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # What knows nothing of the server.

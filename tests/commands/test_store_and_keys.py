@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from redmine_mcp_core import cli, store_commands
+from redmine_mcp_core import cli
+from redmine_mcp_core.commands import console
 from redmine_mcp_core.keys import encrypted
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.server import discover_plugins
@@ -49,7 +50,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the process's logging to the tests."""
-    monkeypatch.setattr(store_commands, "configure_logging", lambda **_: None)
+    monkeypatch.setattr(console, "configure_logging", lambda **_: None)
 
 
 @pytest.fixture

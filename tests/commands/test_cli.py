@@ -14,13 +14,14 @@ from typing import Any, cast
 import pytest
 
 from redmine_mcp_core import cli, docs
+from redmine_mcp_core.commands import plugins as plugins_command
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.server import discover_plugins
 from redmine_mcp_core.settings import Settings, load_settings
 from redmine_mcp_core.testing.client import Announced
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -63,7 +64,9 @@ def with_a_broken_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
         api_version = 99
 
     entries = cast("list[EntryPoint]", [Announced("broken", FromTheFuture)])
-    monkeypatch.setattr(cli, "discover_plugins", lambda _: Plugins.discover(installed=entries))
+    monkeypatch.setattr(
+        plugins_command, "discover_plugins", lambda _: Plugins.discover(installed=entries)
+    )
 
 
 def test_plugins_lists_what_is_installed(run: Run) -> None:
@@ -106,7 +109,9 @@ def test_without_plugins_the_command_says_what_to_install(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A host alone can do nothing."""
-    monkeypatch.setattr(cli, "discover_plugins", lambda _: Plugins.discover(installed=[]))
+    monkeypatch.setattr(
+        plugins_command, "discover_plugins", lambda _: Plugins.discover(installed=[])
+    )
 
     code, out, _ = run("plugins")
 

@@ -1,0 +1,29 @@
+"""``redmine-mcp settings``: every setting, what it means and its default."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from redmine_mcp_core import docs
+from redmine_mcp_core.commands.console import out
+
+
+def settings(*, markdown: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """List every setting, what it means and its default.
+
+    Parameters
+    ----------
+    markdown
+        Print the table that stands in the README.
+    """
+    if markdown:
+        print(docs.settings_table())  # noqa: T201
+        return 0
+    table = Table("Setting", "Default", "Meaning", box=None, pad_edge=False)
+    for row in docs.setting_rows():
+        table.add_row(row.name, row.default, row.description.replace("`", ""))
+    out.print(table)
+    return 0
