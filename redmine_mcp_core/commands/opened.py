@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from redmine_mcp_core.commands.console import err
+from redmine_mcp_core.mcp_server import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
-from redmine_mcp_core.server import discover_plugins
 from redmine_mcp_core.storage import RecordStore, Tally, open_store
 
 
@@ -19,12 +25,18 @@ async def opened(url: str) -> AsyncGenerator[RecordStore]:
         yield backend
 
 
-async def show(what: str, tallies: AsyncIterator[Tally]) -> Tally:
-    """Draw how far it is. How many records there are, a store cannot tell cheaply."""
-    columns = (TextColumn(what), BarColumn(), TextColumn("{task.completed:.0f} records"))
+async def show(what: str, store: RecordStore, tallies: AsyncIterator[Tally]) -> Tally:
+    """Draw how far a walk through a store has come, and return where it ended."""
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("records"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
     tally = Tally()
-    with Progress(*columns, TimeElapsedColumn(), console=err, transient=True) as progress:
-        task = progress.add_task(what, total=None)
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(what, total=await store.count())
         async for tally in tallies:
             progress.update(task, completed=tally.seen)
     return tally

@@ -23,8 +23,9 @@ store = App(name="store", help="Check, move and tidy up the token store.")
 def copy(source: str, target: str) -> int:
     """Copy all sign-ins from one token store to another, say from SQLite to Redis.
 
-    Stop the servers first: what is signed out or refreshed meanwhile may be copied as it was. Run
-    again, it writes only what is missing or different. Both stores need the same keys.
+    Stop the servers first: what is signed out or refreshed meanwhile may be copied as it was. If
+    it is interrupted, run it again: it writes only what is missing or different. Both stores need
+    the same keys.
 
     Parameters
     ----------
@@ -52,9 +53,14 @@ def purge() -> int:
 
 async def _copy(source_url: str, target_url: str) -> int:
     async with opened(source_url) as source, opened(target_url) as target:
-        tally = await show("copying", copy_records(source, target))
+        tally = await show("copying", source, copy_records(source, target))
     already = tally.seen - tally.changed
-    out.print(f"{tally.changed} records copied, {already} were there already.")
+    to = escape(redact_url(target_url))
+    out.print(
+        f"[green]✓[/] {tally.changed} records copied to {to}, {already} were there already.",
+        highlight=False,
+        soft_wrap=True,
+    )
     return 0
 
 
@@ -70,7 +76,7 @@ async def _check(settings: Settings) -> int:
             return fail("What was written does not read back.")
         async with sealed.lock(key, ttl=10):
             out.print("[green]✓[/] it can be written, read and locked")
-        tally = await show("reading", inspect_records(backend, sealed))
+        tally = await show("reading", backend, inspect_records(backend, sealed))
     if tally.unreadable:
         return fail(
             f"{tally.unreadable} of {tally.seen} records open with none of the keys: a key is "

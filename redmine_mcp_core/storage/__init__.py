@@ -13,8 +13,11 @@ from redmine_mcp_core.storage.memory import MemoryStore, memory_backend
 from redmine_mcp_core.storage.moving import Tally, copy_records, inspect_records, rotate_keys
 from redmine_mcp_core.storage.opening import open_store, redact_url
 from redmine_mcp_core.storage.sealing import DerivedKeys, derive_keys
+from redmine_mcp_core.storage.texts import Change, Row, TextStore
+from redmine_mcp_core.storage.upkeep import rotating
 
 __all__ = [
+    "Change",
     "DerivedKeys",
     "EncryptedStore",
     "Lease",
@@ -23,9 +26,11 @@ __all__ = [
     "MemoryStore",
     "Record",
     "RecordStore",
+    "Row",
     "StoreError",
     "StoreUnavailable",
     "Tally",
+    "TextStore",
     "TokenStore",
     "TokenStoreBackend",
     "copy_records",
@@ -35,4 +40,5 @@ __all__ = [
     "open_store",
     "redact_url",
     "rotate_keys",
+    "rotating",
 ]

@@ -32,6 +32,30 @@ class TokenStore(AsyncKeyValue, Protocol):
     """
 
     @abstractmethod
+    async def ttl_many(
+        self, keys: Sequence[str], *, collection: str | None = None
+    ) -> list[tuple[dict[str, Any] | None, float | None]]:
+        """Return the entries and their seconds left, in the order of their keys.
+
+        ``(None, None)`` where there is none; None seconds for an entry that stays.
+        """
+
+    @abstractmethod
+    async def put_many(
+        self,
+        keys: Sequence[str],
+        values: Sequence[Mapping[str, Any]],
+        *,
+        collection: str | None = None,
+        ttl: SupportsFloat | None = None,
+    ) -> None:
+        """Write all the entries, or none of them, over whatever was there."""
+
+    @abstractmethod
+    async def delete_many(self, keys: Sequence[str], *, collection: str | None = None) -> int:
+        """Delete the entries; return how many live ones there were."""
+
+    @abstractmethod
     async def pop(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
         """Take an entry out: of several callers at once, exactly one gets it."""
 
@@ -88,6 +112,39 @@ class TokenStore(AsyncKeyValue, Protocol):
         """
         return hold(self, name, ttl=ttl, wait=wait)
 
+    async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
+        """Return the entry, or None."""
+        value, _ = await self.ttl(key, collection=collection)
+        return value
+
+    async def get_many(
+        self, keys: Sequence[str], *, collection: str | None = None
+    ) -> list[dict[str, Any] | None]:
+        """Return the entries in the order of their keys."""
+        return [value for value, _ in await self.ttl_many(keys, collection=collection)]
+
+    async def ttl(
+        self, key: str, *, collection: str | None = None
+    ) -> tuple[dict[str, Any] | None, float | None]:
+        """Return the entry and its seconds left, None for an entry that stays."""
+        (found,) = await self.ttl_many([key], collection=collection)
+        return found
+
+    async def put(
+        self,
+        key: str,
+        value: Mapping[str, Any],
+        *,
+        collection: str | None = None,
+        ttl: SupportsFloat | None = None,
+    ) -> None:
+        """Write an entry over whatever was there."""
+        await self.put_many([key], [value], collection=collection, ttl=ttl)
+
+    async def delete(self, key: str, *, collection: str | None = None) -> bool:
+        """Delete an entry; return whether there was a live one."""
+        return await self.delete_many([key], collection=collection) == 1
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -102,7 +159,10 @@ class Record:
 
 @runtime_checkable
 class RecordStore(TokenStore, Protocol):
-    """What a backend is: a token store that can be walked through, moved and re-encrypted."""
+    """What a backend is: a token store that can be walked through, moved and re-encrypted.
+
+    ``TextStore`` makes one out of less.
+    """
 
     @abstractmethod
     async def scan(self, cursor: str = "") -> tuple[Sequence[Record], str]:
@@ -120,10 +180,13 @@ class RecordStore(TokenStore, Protocol):
         Each change is atomic by itself, and leaves the time to live as it is.
         """
 
+    @abstractmethod
     async def load(self, records: Sequence[Record]) -> None:
         """Write records of another store over whatever is under their names."""
-        for record in records:
-            await self.put(record.key, record.value, collection=record.collection, ttl=record.ttl)
+
+    @abstractmethod
+    async def count(self) -> int:
+        """Return about how many entries there are, to tell how far a walk has come."""
 
 
 @dataclass(frozen=True, slots=True)

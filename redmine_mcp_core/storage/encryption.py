@@ -46,49 +46,6 @@ class EncryptedStore(TokenStore):
         self._name_key = name_key
         self._warned = False
 
-    async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
-        """Return the entry, or None."""
-        name = self._name(key, collection)
-        return self._open(await self._store.get(name.key, collection=name.collection), name)
-
-    async def ttl(
-        self, key: str, *, collection: str | None = None
-    ) -> tuple[dict[str, Any] | None, float | None]:
-        """Return the entry and its seconds left, None for an entry that stays."""
-        name = self._name(key, collection)
-        record, left = await self._store.ttl(name.key, collection=name.collection)
-        value = self._open(record, name)
-        return value, None if value is None else left
-
-    async def put(
-        self,
-        key: str,
-        value: Mapping[str, Any],
-        *,
-        collection: str | None = None,
-        ttl: SupportsFloat | None = None,
-    ) -> None:
-        """Write an entry over whatever was there."""
-        name = self._name(key, collection)
-        await self._store.put(
-            name.key, self._seal(value, name), collection=name.collection, ttl=ttl
-        )
-
-    async def delete(self, key: str, *, collection: str | None = None) -> bool:
-        """Delete an entry; return whether there was a live one."""
-        name = self._name(key, collection)
-        return await self._store.delete(name.key, collection=name.collection)
-
-    async def get_many(
-        self, keys: Sequence[str], *, collection: str | None = None
-    ) -> list[dict[str, Any] | None]:
-        """Return the entries in the order of their keys."""
-        names = [self._name(key, collection) for key in keys]
-        records = await self._store.get_many(
-            [name.key for name in names], collection=self._collection(collection)
-        )
-        return [self._open(record, name) for record, name in zip(records, names, strict=True)]
-
     async def ttl_many(
         self, keys: Sequence[str], *, collection: str | None = None
     ) -> list[tuple[dict[str, Any] | None, float | None]]:
@@ -157,6 +114,11 @@ class EncryptedStore(TokenStore):
     async def increment(self, name: str, *, window: SupportsFloat, by: int = 1) -> int:
         """Add to a counter and return its sum. The sum is not encrypted."""
         return await self._store.increment(self._hash(b"counter", name), window=window, by=by)
+
+    @property
+    def has_one_key(self) -> bool:
+        """Whether every record that opens is under the same key."""
+        return self._cipher.has_one_key
 
     def opens(self, record: Record) -> bool:
         """Tell whether a record that the store's ``scan`` returned opens with one of the keys."""

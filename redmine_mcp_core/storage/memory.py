@@ -11,18 +11,12 @@ import itertools
 import json
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, SupportsFloat
 
-from redmine_mcp_core.storage.contract import (
-    DEFAULT_COLLECTION,
-    Record,
-    RecordStore,
-    TokenStoreBackend,
-)
-from redmine_mcp_core.storage.values import addend, seconds, to_json
+from redmine_mcp_core.storage.contract import Record, RecordStore, TokenStoreBackend
+from redmine_mcp_core.storage.texts import Change, Row, TextStore
 
 _Name = tuple[str, str]
 _Entry = tuple[str, float]
@@ -38,7 +32,7 @@ class _Lock:
     deadline: float
 
 
-class MemoryStore(RecordStore):
+class MemoryStore(TextStore):
     """A token store in dictionaries.
 
     But for the sweep nothing here awaits, so on one event loop every operation is atomic.
@@ -52,82 +46,44 @@ class MemoryStore(RecordStore):
         self._counters: dict[str, tuple[int, float]] = {}
         self._fences = itertools.count(1)
 
-    async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
-        """Return the entry, or None."""
-        return self._read(_name(key, collection))[0]
+    async def read(
+        self, collection: str, keys: Sequence[str]
+    ) -> list[tuple[str | None, float | None]]:
+        """Return the live texts and their seconds left."""
+        return [self._read((collection, key)) for key in keys]
 
-    async def ttl(
-        self, key: str, *, collection: str | None = None
-    ) -> tuple[dict[str, Any] | None, float | None]:
-        """Return the entry and its seconds left, None for an entry that stays."""
-        return self._read(_name(key, collection))
-
-    async def put(
-        self,
-        key: str,
-        value: Mapping[str, Any],
-        *,
-        collection: str | None = None,
-        ttl: SupportsFloat | None = None,
-    ) -> None:
-        """Write an entry over whatever was there."""
-        self._entries[_name(key, collection)] = (to_json(value), self._deadline(ttl))
-
-    async def delete(self, key: str, *, collection: str | None = None) -> bool:
-        """Delete an entry; return whether there was a live one."""
-        return self._take(_name(key, collection)) is not None
-
-    async def get_many(
-        self, keys: Sequence[str], *, collection: str | None = None
-    ) -> list[dict[str, Any] | None]:
-        """Return the entries in the order of their keys."""
-        return [self._read(_name(key, collection))[0] for key in keys]
-
-    async def ttl_many(
-        self, keys: Sequence[str], *, collection: str | None = None
-    ) -> list[tuple[dict[str, Any] | None, float | None]]:
-        """Return the entries and their seconds left, in the order of their keys."""
-        return [self._read(_name(key, collection)) for key in keys]
-
-    async def put_many(
-        self,
-        keys: Sequence[str],
-        values: Sequence[Mapping[str, Any]],
-        *,
-        collection: str | None = None,
-        ttl: SupportsFloat | None = None,
-    ) -> None:
-        """Write all the entries, or none of them."""
-        deadline = self._deadline(ttl)
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Write over whatever is there."""
         self._entries |= {
-            _name(key, collection): (to_json(value), deadline)
-            for key, value in zip(keys, values, strict=True)
+            (row.collection, row.key): (row.text, self._deadline(row.ttl)) for row in rows
         }
 
-    async def delete_many(self, keys: Sequence[str], *, collection: str | None = None) -> int:
-        """Delete the entries; return how many live ones there were."""
-        return sum(self._take(_name(key, collection)) is not None for key in keys)
-
-    async def pop(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
-        """Take an entry out."""
-        return self._take(_name(key, collection))
-
-    async def set_if_absent(
-        self,
-        key: str,
-        value: Mapping[str, Any],
-        *,
-        collection: str | None = None,
-        ttl: SupportsFloat | None = None,
-    ) -> bool:
+    async def add(self, row: Row) -> bool:
         """Write only where there is no live entry; return whether it was written."""
-        entry = (to_json(value), self._deadline(ttl))
-        if self._read(_name(key, collection))[0] is not None:
+        if self._read((row.collection, row.key))[0] is not None:
             return False
-        self._entries[_name(key, collection)] = entry
+        await self.write([row])
         return True
 
-    async def acquire_lock(self, name: str, owner: str, *, ttl: SupportsFloat) -> int | None:
+    async def take(self, collection: str, keys: Sequence[str]) -> list[str]:
+        """Take entries out; return the live texts that there were."""
+        taken = []
+        for key in keys:
+            text, _ = self._read((collection, key))
+            self._entries.pop((collection, key), None)
+            taken += [] if text is None else [text]
+        return taken
+
+    async def swap(self, changes: Sequence[Change]) -> int:
+        """Change texts that are still the old ones."""
+        swapped = 0
+        for collection, key, old, new in changes:
+            if self._read((collection, key))[0] == old:
+                self._entries[collection, key] = (new, self._entries[collection, key][1])
+                swapped += 1
+        return swapped
+
+    async def hold(self, name: str, owner: str, ttl: float) -> int | None:
         """Take or prolong a lock; None if another owner has it."""
         deadline = self._deadline(ttl)
         held = self._locks.get(name)
@@ -146,32 +102,26 @@ class MemoryStore(RecordStore):
         del self._locks[name]
         return True
 
-    async def increment(self, name: str, *, window: SupportsFloat, by: int = 1) -> int:
+    async def count_up(self, name: str, by: int, window: float) -> int:
         """Add to a counter and return its sum."""
         fresh = (0, self._deadline(window))
         count, deadline = self._counters.get(name, fresh)
         if deadline <= self._clock():
             count, deadline = fresh
-        count += addend(by)
-        self._counters[name] = (count, deadline)
-        return count
+        self._counters[name] = (count + by, deadline)
+        return count + by
 
     async def scan(self, cursor: str = "") -> tuple[Sequence[Record], str]:
         """Return all live entries at once."""
         names = list(self._entries) if not cursor else []
         reads = [(name, *self._read(name)) for name in names]
-        return [Record(*name, value, left) for name, value, left in reads if value is not None], ""
+        return [
+            Record(*name, json.loads(text), left) for name, text, left in reads if text is not None
+        ], ""
 
-    async def replace(self, changes: Sequence[tuple[Record, Mapping[str, Any]]]) -> int:
-        """Give records new values where they still hold the old ones."""
-        texts = [(record, to_json(value)) for record, value in changes]
-        replaced = 0
-        for record, text in texts:
-            name = (record.collection, record.key)
-            if self._read(name)[0] == record.value:
-                self._entries[name] = (text, self._entries[name][1])
-                replaced += 1
-        return replaced
+    async def count(self) -> int:
+        """Return how many entries there are."""
+        return len(self._entries)
 
     async def purge_expired(self) -> int:
         """Delete what has expired; return how many entries went."""
@@ -191,26 +141,15 @@ class MemoryStore(RecordStore):
     async def ping(self) -> None:
         """Return: memory is always there."""
 
-    def _deadline(self, ttl: SupportsFloat | None) -> float:
-        if ttl is None:
-            return math.inf
-        return self._clock() + seconds(ttl)
+    def _deadline(self, ttl: float | None) -> float:
+        return math.inf if ttl is None else self._clock() + ttl
 
-    def _read(self, name: _Name) -> tuple[dict[str, Any] | None, float | None]:
+    def _read(self, name: _Name) -> tuple[str | None, float | None]:
         text, deadline = self._entries.get(name, ("", -math.inf))
         left = deadline - self._clock()
         if left <= 0:
             return None, None
-        return json.loads(text), left if left < math.inf else None
-
-    def _take(self, name: _Name) -> dict[str, Any] | None:
-        value, _ = self._read(name)
-        self._entries.pop(name, None)
-        return value
-
-
-def _name(key: str, collection: str | None) -> _Name:
-    return collection or DEFAULT_COLLECTION, key
+        return text, left if left < math.inf else None
 
 
 @asynccontextmanager

@@ -14,6 +14,9 @@ from redmine_mcp_core.storage.contract import Record, RecordStore
 from redmine_mcp_core.storage.encryption import EncryptedStore
 from redmine_mcp_core.storage.sealing import DoesNotOpen
 
+_SLICE = 50
+"""Records to encrypt in one go, which takes the event loop a millisecond."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -27,26 +30,28 @@ class Tally:
 
 
 async def rotate_keys(store: RecordStore, encrypted: EncryptedStore) -> AsyncGenerator[Tally]:
-    """Bring every record of ``store`` under the first key of ``encrypted``, batch by batch.
+    """Bring every record of ``store`` under the first key of ``encrypted``, in small batches.
 
     A record that somebody writes meanwhile is left alone: it is under the first key already, if
     all servers know it as such.
     """
     tally = Tally()
     async for batch in _batches(store):
-        changes: list[tuple[Record, dict[str, Any]]] = []
-        for record in batch:
-            try:
-                value = encrypted.reseal(record)
-            except DoesNotOpen:
-                tally.unreadable += 1
-                continue
-            if value is not None:
-                changes.append((record, value))
-        if changes:
-            tally.changed += await store.replace(changes)
-        tally.seen += len(batch)
-        yield tally
+        for start in range(0, len(batch), _SLICE):
+            part = batch[start : start + _SLICE]
+            changes: list[tuple[Record, dict[str, Any]]] = []
+            for record in part:
+                try:
+                    value = encrypted.reseal(record)
+                except DoesNotOpen:
+                    tally.unreadable += 1
+                    continue
+                if value is not None:
+                    changes.append((record, value))
+            if changes:
+                tally.changed += await store.replace(changes)
+            tally.seen += len(part)
+            yield tally
 
 
 async def copy_records(source: RecordStore, target: RecordStore) -> AsyncGenerator[Tally]:

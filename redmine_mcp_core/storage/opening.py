@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import random
 import re
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from redmine_mcp_core.storage.contract import RecordStore, TokenStore, TokenStoreBackend
+from redmine_mcp_core.storage.contract import RecordStore, TokenStoreBackend
 from redmine_mcp_core.storage.errors import StoreError
-
-_log = logging.getLogger(__name__)
+from redmine_mcp_core.storage.upkeep import SWEEP_SECONDS, sweeping
 
 _SQLITE = "redmine-mcp-storage-sqlite"
 _REDIS = "redmine-mcp-storage-redis"
@@ -24,9 +20,6 @@ _DISTRIBUTIONS = {
         for topology in ("", "+sentinel", "+cluster")
     },
 }
-
-SWEEP_SECONDS = 300.0
-"""How long expired entries may lie about; nobody ever sees one, they only take room."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):(//)?", re.IGNORECASE)  # RFC 3986 section 3.1
 
@@ -67,26 +60,8 @@ def open_store(
 async def _opened(
     backend: TokenStoreBackend, url: str, sweep_every: float
 ) -> AsyncGenerator[RecordStore]:
-    async with backend.open(url) as store:
-        task = asyncio.create_task(_sweep(store, sweep_every), name="token-store-sweep")
-        try:
-            yield store
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-
-async def _sweep(store: TokenStore, every: float) -> None:
-    while True:
-        # Drawn by lot, so that replicas do not all sweep at the same moment.
-        await asyncio.sleep(every * random.uniform(0.5, 1.5))  # noqa: S311
-        try:
-            gone = await store.purge_expired()
-        except StoreError as error:
-            _log.warning("The token store could not be swept: %s", error)
-        else:
-            _log.debug("%d expired entries were swept from the token store.", gone)
+    async with backend.open(url) as store, sweeping(store, sweep_every):
+        yield store
 
 
 def redact_url(url: str) -> str:

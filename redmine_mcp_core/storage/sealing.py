@@ -85,6 +85,11 @@ class Cipher:
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._current = _key_id(keys[0])
 
+    @property
+    def has_one_key(self) -> bool:
+        """Whether there is no other key than the one that seals."""
+        return len(self._ciphers) == 1
+
     def seal(self, value: Mapping[str, Any], name: bytes) -> dict[str, Any]:
         """Return the record of a value under a name."""
         return self._seal(json.dumps(dict(value), separators=(",", ":")).encode(), name)

@@ -77,6 +77,17 @@ class RecordStoreContract(TokenStoreContract):
             for number, name in enumerate(ODD_NAMES)
         }
 
+    async def test_entries_are_counted(self, store: RecordStore) -> None:
+        """About so many: enough to tell how far a walk has come."""
+        assert await store.count() == 0
+        for collection in ("a", "b", "c"):
+            keys = [f"key-{number}" for number in range(500)]
+            await store.put_many(keys, [{}] * len(keys), collection=collection)
+        await store.acquire_lock("name", "alice", ttl=30)
+        await store.ping()
+
+        assert 1450 <= await store.count() <= 1550
+
     async def test_an_empty_store_has_nothing_to_scan(self, store: RecordStore) -> None:
         """The end of the walk is told, not an error."""
         assert await walk(store) == []

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from redmine_mcp_core import cli
-from redmine_mcp_core.commands import console
+from redmine_mcp_core.commands import console, opened
 from redmine_mcp_core.keys import encrypted
+from redmine_mcp_core.mcp_server import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
-from redmine_mcp_core.server import discover_plugins
+from redmine_mcp_core.server import open_host
 from redmine_mcp_core.settings import load_settings
 from redmine_mcp_core.storage import (
     MemoryStore,
@@ -118,9 +120,21 @@ def test_copy_moves_every_sign_in(run: Run, url: str, tmp_path: Path) -> None:
     first = run("store", "copy", url, target)
     second = run("store", "copy", url, target)
 
-    assert first == (0, "501 records copied, 0 were there already. ")
-    assert second == (0, "0 records copied, 501 were there already. ")
+    assert first == (0, f"✓ 501 records copied to {target}, 0 were there already. ")
+    assert second == (0, f"✓ 0 records copied to {target}, 501 were there already. ")
     assert asyncio.run(entries(target)) == ENTRIES
+
+
+def test_copy_shows_how_far_it_is(
+    run: Run, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal a bar counts the records, and knows how many there are to come."""
+    terminal = Console(stderr=True, force_terminal=True, width=100)
+    monkeypatch.setattr(opened, "err", terminal)
+    code, said = run("store", "copy", url, f"sqlite://{tmp_path}/copy.sqlite3")
+
+    assert code == 0
+    assert "501/501" in said
 
 
 def test_copy_goes_on_where_it_was_stopped(run: Run, url: str, tmp_path: Path) -> None:
@@ -137,7 +151,7 @@ def test_copy_goes_on_where_it_was_stopped(run: Run, url: str, tmp_path: Path) -
 
     assert run("store", "copy", url, target) == (
         0,
-        "402 records copied, 99 were there already. ",
+        f"✓ 402 records copied to {target}, 99 were there already. ",
     )
     assert asyncio.run(entries(target)) == ENTRIES
 
@@ -168,6 +182,25 @@ def test_rotate_brings_all_under_the_first_key(
     assert asyncio.run(entries(url)) == ENTRIES
     monkeypatch.setenv("MCP_ENCRYPTION_KEYS", OLD)
     assert run("keys", "rotate")[0] == 1
+
+
+async def test_a_server_with_a_new_first_key_rotates_by_itself(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is signed out, and afterwards `keys rotate` finds nothing to do."""
+    assert url
+    monkeypatch.setenv("MCP_ENCRYPTION_KEYS", NEW)
+    caplog.set_level("INFO")
+    settings, metrics = load_settings(), Metrics()
+    async with open_host(settings, discover_plugins(metrics), metrics) as host:
+        async with asyncio.timeout(20):
+            while "501 of 501 records were encrypted anew" not in caplog.text:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert await host.store.get("key-7", collection="c") == ENTRIES["key-7"]
+    async with open_store(url, BACKENDS) as backend:
+        tallies = [tally async for tally in rotate_keys(backend, encrypted(settings, backend))]
+
+    assert (tallies[-1].seen, tallies[-1].changed) == (501, 0)
 
 
 async def test_rotating_while_servers_write_loses_nothing(

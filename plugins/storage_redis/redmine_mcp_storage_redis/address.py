@@ -38,6 +38,8 @@ _OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "socket_connect_timeout": _positive,
     "socket_timeout": _positive,
     "timeout": _positive,
+    "wait_ms": _count,
+    "wait_replicas": _count,
 }
 _TLS_OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "ssl_ca_certs": str,
@@ -58,7 +60,12 @@ _DEFAULTS: Mapping[str, Any] = {
     "timeout": 5.0,  # seconds to wait for one of them
     "socket_connect_timeout": 2.0,
     "socket_timeout": 3.0,
+    "wait_ms": 1000,
+    "wait_replicas": 0,
 }
+
+_WAIT_LATE = 0.2
+"""Seconds by which Redis may answer a WAIT too late: it looks at the time every tenth of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,13 @@ def _options(parts: SplitResult, scheme: str, topology: Topology) -> Mapping[str
             f"possible are {', '.join(sorted(known))}."
         )
     try:
-        return {**_DEFAULTS, **{name: known[name](text) for name, text in given.items()}}
+        options = {**_DEFAULTS, **{name: known[name](text) for name, text in given.items()}}
     except (KeyError, ValueError):
         raise StoreError("An option of the Redis URL has a value that cannot be used.") from None
+    answered = options["wait_ms"] / 1000 + _WAIT_LATE
+    if options["wait_replicas"] and answered > options["socket_timeout"]:
+        raise StoreError(
+            f"wait_ms in the Redis URL must be {_WAIT_LATE * 1000:.0f} less than socket_timeout in "
+            "milliseconds: the answer would come when nobody waits for it any more."
+        )
+    return options

@@ -114,7 +114,7 @@ def _is_no_cluster(error: BaseException | None) -> bool:
 
 def _is_redis_py(option: str) -> bool:
     # The others are for the store, and for Sentinel itself.
-    return option != "timeout" and not option.startswith("sentinel_")
+    return option != "timeout" and not option.startswith(("sentinel_", "wait_"))
 
 
 def _once() -> Retry:

@@ -17,12 +17,10 @@ PING = f"{PREFIX}ping"
 ENTRIES = f"{PREFIX}{{*"
 """The pattern of all entries."""
 
-_DEFAULT_COLLECTION = "default"
 
-
-def entry(key: str, collection: str | None) -> str:
+def entry(key: str, collection: str) -> str:
     """Return the name of an entry."""
-    return f"{PREFIX}{{{quote(collection or _DEFAULT_COLLECTION, safe='')}}}:{key}"
+    return f"{PREFIX}{{{quote(collection, safe='')}}}:{key}"
 
 
 def parse_entry(name: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from redmine_mcp_core import RecordStore, TokenStoreBackend, hookimpl
 from redmine_mcp_storage_redis.address import SCHEMES, parse
+from redmine_mcp_storage_redis.asking import Copies
 from redmine_mcp_storage_redis.connecting import check_server, client_for
 from redmine_mcp_storage_redis.store import RedisStore
 
@@ -24,6 +25,7 @@ async def _open(url: str) -> AsyncGenerator[RecordStore]:
             calls=options["max_connections"],
             patience=options["timeout"],
             limit=options["socket_connect_timeout"] + options["socket_timeout"],
+            copies=Copies(options["wait_replicas"], options["wait_ms"]),
         )
         await store.ping()
         yield store

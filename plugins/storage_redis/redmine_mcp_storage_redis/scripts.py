@@ -26,12 +26,13 @@ end
 """
 """ARGV: values and milliseconds by turns, no milliseconds for an entry that stays."""
 
-DELETE = """
-local gone = 0
+TAKE = """
+local taken = {}
 for _, key in ipairs(KEYS) do
-  gone = gone + redis.call('DEL', key)
+  local text = redis.call('GETDEL', key)
+  if text then taken[#taken + 1] = text end
 end
-return gone
+return taken
 """
 
 REPLACE = """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from redmine_mcp_core import RecordStore, StoreError, StoreUnavailable
 (BACKEND,) = plugin.register_token_stores()
 
 IMPATIENT = "?socket_connect_timeout=0.3&socket_timeout=0.3"
+WAITING = "?socket_connect_timeout=0.3&socket_timeout=1&wait_replicas=1&wait_ms=250"
 
 
 async def until_back(call: Callable[[], Awaitable[Any]]) -> Any:
@@ -28,6 +31,14 @@ async def until_back(call: Callable[[], Awaitable[Any]]) -> Any:
             assert time.monotonic() - started < 2
             assert time.monotonic() < give_up
             await asyncio.sleep(0.02)
+
+
+def of_the_first_node(cluster: Any) -> str:
+    """Return a collection that the node with a replica keeps."""
+    names = ("c" * length for length in range(1, 100))
+    return next(
+        name for name in names if cluster.nodes[0].ask("CLUSTER", "KEYSLOT", f"{{{name}}}") < 5461
+    )
 
 
 class Writer:
@@ -83,6 +94,85 @@ async def test_sentinels_failover_in_the_middle_of_writes(replicated: Any) -> No
     assert None not in values
 
 
+async def test_a_write_that_waits_for_replicas_outlives_sentinels_failover(
+    replicated: Any,
+) -> None:
+    """With ``wait_replicas``, all that was ever acknowledged is there after a failover.
+
+    Without a replica, writes are refused; they go on when there is one again.
+    """
+    url = replicated.url + WAITING
+    await asyncio.to_thread(replicated.replicated)
+    async with BACKEND.open(url) as store:
+        writer = Writer(store)
+        await writer.go_on()
+        replicated.primary.kill()
+        await until_back(lambda: store.get("key-1"))
+        with pytest.raises(StoreUnavailable, match="not copied a write to as many"):
+            await store.put("alone", {})
+        # Sentinel would tell it so, too, after ten seconds.
+        replicated.primary.options += ["--replicaof", "127.0.0.1", str(replicated.replica.port)]
+        replicated.primary.start()
+        await writer.go_on()
+        await writer.stop()
+        values = await store.get_many(writer.acknowledged)
+
+    assert writer.failed > 0
+    assert values == [{"n": int(key.removeprefix("key-"))} for key in writer.acknowledged]
+
+
+@pytest.mark.parametrize(("options", "loses"), [(IMPATIENT, True), (WAITING, False)])
+async def test_what_no_replica_has_is_acknowledged_only_where_nobody_asks(
+    replicated: Any, options: str, loses: bool
+) -> None:
+    """A primary that dies while its replica lags takes the last writes along: this is what the
+    option is for. With it those writes were refused, and no lock was given either."""
+    large = {"filler": "x" * 5_000_000}  # five of them are more than sockets hold back
+    acknowledged = []
+    await asyncio.to_thread(replicated.replicated)
+    async with BACKEND.open(replicated.url + options) as store:
+        await store.put("before", {})
+        await asyncio.to_thread(replicated.replicated)
+        replicated.replica.pause()
+        for number in range(5):
+            with suppress(StoreUnavailable):
+                await store.put(f"key-{number}", large)
+                acknowledged.append(f"key-{number}")
+        with suppress(StoreUnavailable):
+            assert await store.acquire_lock("refresh", "alice", ttl=60)
+            acknowledged.append("lock")
+        replicated.primary.kill()
+        replicated.replica.resume()
+        await until_back(lambda: store.get("before"))
+        values = await until_back(lambda: store.get_many(acknowledged))
+
+    assert (None in values) == loses
+    assert bool(acknowledged) == loses
+
+
+async def test_replicas_of_a_cluster_are_waited_for(own_cluster: Any) -> None:
+    """The node that took the write is asked, on the same connection; a failover loses nothing."""
+    collection = of_the_first_node(own_cluster)
+    await asyncio.to_thread(own_cluster.replicated)
+    async with BACKEND.open(own_cluster.url + WAITING) as store:
+        assert await store.set_if_absent("key-0", {}, collection=collection)
+        for number in range(1, 100):
+            await store.put(f"key-{number}", {"n": number}, collection=collection)
+        own_cluster.nodes[0].kill()
+        with pytest.raises(StoreUnavailable):
+            await store.put("key", {}, collection=collection)
+        values = await until_back(
+            lambda: store.get_many([f"key-{n}" for n in range(1, 100)], collection=collection)
+        )
+        with pytest.raises(StoreUnavailable, match="not copied a write to as many"):
+            await store.put("alone", {}, collection=collection)
+        own_cluster.nodes[0].start()
+        await until_back(lambda: store.put("key", {"n": 1}, collection=collection))
+
+        assert values == [{"n": number} for number in range(1, 100)]
+        assert await store.pop("key", collection=collection) == {"n": 1}
+
+
 async def test_a_lock_outlives_sentinels_failover(replicated: Any) -> None:
     """Whoever held a lock holds it still, nobody else gets it, and the fence grows on."""
     async with BACKEND.open(replicated.url + IMPATIENT) as store:
@@ -122,9 +212,7 @@ async def test_without_any_sentinel_it_is_unavailable(replicated: Any) -> None:
 
 async def test_a_clusters_failover_in_the_middle_of_writes(own_cluster: Any) -> None:
     """A primary is killed: calls to its slots fail for a moment, then its replica serves them."""
-    collection = "c"
-    while own_cluster.nodes[0].ask("CLUSTER", "KEYSLOT", f"{{{collection}}}") >= 5461:
-        collection += "c"
+    collection = of_the_first_node(own_cluster)
     async with BACKEND.open(own_cluster.url + IMPATIENT) as store:
         keys = [f"key-{number}" for number in range(100)]
         await store.put_many(keys, [{}] * len(keys), collection=collection)
@@ -136,7 +224,7 @@ async def test_a_clusters_failover_in_the_middle_of_writes(own_cluster: Any) -> 
         values = await until_back(lambda: store.get_many(keys, collection=collection))
         # The other primaries count as part of it again, too.
         for name in ("a", "b", "d", "e"):
-            await until_back(lambda name=name: store.put("key", {}, collection=name))
+            await until_back(partial(store.put, "key", {}, collection=name))
 
     assert values == [{}] * len(keys)
 

@@ -2,85 +2,72 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
-import socket
-from collections.abc import Iterator
-from pathlib import Path
+import asyncio
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from redmine_mcp_storage_redis import plugin
 
 from redmine_mcp_core import StoreUnavailable
 
 (BACKEND,) = plugin.register_token_stores()
 
-
-def make_certificate(directory: Path) -> tuple[Path, Path]:
-    """Write a certificate for 127.0.0.1 that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_path, key_path = directory / "redis.crt", directory / "redis.key"
-    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return certificate_path, key_path
+KINDS = ["tls_server", "tls_replicated", "tls_cluster"]
 
 
-@pytest.fixture
-def tls_url(tmp_path: Path, server_class: Any) -> Iterator[str]:
-    """The URL of a Redis that speaks TLS, without the certificate to trust."""
-    certificate, key = make_certificate(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    options = ["--tls-port", str(port), "--tls-auth-clients", "no"]
-    files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
-    server = server_class(tmp_path, options=[*options, *files])
-    yield f"rediss://127.0.0.1:{port}/0"
-    server.stop()
+@pytest.fixture(params=KINDS)
+def redis(request: pytest.FixtureRequest) -> Any:
+    """A Redis, a primary behind Sentinel, a cluster: each speaks TLS on every connection."""
+    return request.getfixturevalue(request.param)
 
 
-async def test_over_tls_with_the_right_certificate(tls_url: str, tmp_path: Path) -> None:
+async def test_over_tls_with_the_right_certificate(redis: Any, certificate: Any) -> None:
     """A private certificate that the URL names is trusted, and all works as in the clear."""
-    async with BACKEND.open(f"{tls_url}?ssl_ca_certs={tmp_path}/redis.crt") as store:
-        await store.put("key", {"n": 1})
+    async with BACKEND.open(f"{redis.url}?ssl_ca_certs={certificate.path}") as store:
+        for collection in "abcdef":  # in a cluster, on more nodes than one
+            await store.put("key", {"n": 1}, collection=collection)
+        async with store.lock("name", ttl=5):
+            pass
 
-        assert await store.get("key") == {"n": 1}
+        assert [await store.pop("key", collection=c) for c in "abcdef"] == [{"n": 1}] * 6
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(
-    tls_url: str, tmp_path: Path
+    redis: Any, strange_certificate: Any
 ) -> None:
-    """Without the certificate named, or under another name, nothing is sent; the error says so."""
-    for url in (
-        tls_url,
-        f"{tls_url}?ssl_ca_certs={tmp_path}/redis.crt".replace("127.0.0.1", "localhost"),
-    ):
+    """Where no certificate is named, or another one, nothing is sent; the error says so."""
+    for url in (redis.url, f"{redis.url}?ssl_ca_certs={strange_certificate.path}"):
         with pytest.raises(StoreUnavailable, match="certificate"):
             async with BACKEND.open(url):
                 pass
+
+
+async def test_a_certificate_for_another_name_is_refused(tls_server: Any, certificate: Any) -> None:
+    """It vouches for 127.0.0.1, so it is not taken for localhost's."""
+    url = tls_server.url.replace("127.0.0.1", "localhost")
+    with pytest.raises(StoreUnavailable, match="certificate"):
+        async with BACKEND.open(f"{url}?ssl_ca_certs={certificate.path}"):
+            pass
+
+
+async def test_in_the_clear_a_redis_that_speaks_tls_is_unavailable(redis: Any) -> None:
+    """Whoever forgets the second s gets an error, and no password has gone over the wire."""
+    with pytest.raises(StoreUnavailable):
+        async with BACKEND.open(redis.url.replace("rediss", "redis")):
+            pass
+
+
+async def test_sentinels_failover_over_tls(tls_replicated: Any, certificate: Any) -> None:
+    """The new primary is found and trusted like the old one."""
+    options = f"?ssl_ca_certs={certificate.path}&socket_connect_timeout=0.3&socket_timeout=0.3"
+    async with BACKEND.open(tls_replicated.url + options) as store:
+        await store.put("key", {"n": 1})
+        await asyncio.to_thread(tls_replicated.replicated)
+        tls_replicated.primary.kill()
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    assert await store.get("key") == {"n": 1}
+                    break
+                except StoreUnavailable:
+                    await asyncio.sleep(0.02)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sqlite_utils import Database
 
 from redmine_mcp_core import StoreError
 from redmine_mcp_storage_sqlite.errors import is_busy
+from redmine_mcp_storage_sqlite.statements import TAKE, UPSERT
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 APPLICATION_ID = 0x524D4350
 """``RMCP`` in the file's header, so that nobody's other database is taken for a token store."""
@@ -24,8 +29,17 @@ APPLICATION_ID = 0x524D4350
 BUSY_SECONDS = 5.0
 """How long a write waits for another process's write."""
 
-READ_BUSY_SECONDS = 0.01
+_ASK_AGAIN_SECONDS = (0.0005, 0.002)
+"""About as long as another's write takes."""
+
+_READ_BUSY_SECONDS = 0.01
 """How long a read may hold up the event loop before it is handed to the writer's thread."""
+
+CHECKPOINT_PAGES = 200
+"""How much of the log is moved into the file at once, by the write that finds so much: 0.8 MB.
+
+With SQLite's 1000 pages, the longest write during a sweep takes several times as long.
+"""
 
 _OLDEST_SQLITE = (3, 35)
 """The first one with ``RETURNING``."""
@@ -75,16 +89,34 @@ def open_file(path: Path) -> tuple[Database, Database]:
     writer = _connect(path, BUSY_SECONDS)
     try:
         _claim(writer, path)
-        return writer, _connect(path, READ_BUSY_SECONDS)
+        writer.execute("PRAGMA busy_timeout = 0")  # from here on, see ``patiently``
+        return writer, _connect(path, _READ_BUSY_SECONDS)
     except BaseException:
         writer.close()
         raise
 
 
 def touch(db: Database) -> None:
-    """Write to the file without changing it; this goes to the disk like any other write."""
+    """Write as much as a sign-in takes, and leave nothing of it: a full disk is to be noticed."""
     with transaction(db) as conn:
-        conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        conn.execute(UPSERT, ("", "", " " * 4096, 0))
+        conn.execute(TAKE, ("", "")).fetchall()
+
+
+def patiently(job: Callable[[], _T]) -> _T:
+    """Do something that another process may be in the way of; not on the event loop.
+
+    SQLite would wait, too, but in growing intervals: who comes off badly five times while others
+    write waits for 50 ms, and at the next time for 25 ms more.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return job()
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(*_ASK_AGAIN_SECONDS))  # noqa: S311
 
 
 @contextmanager
@@ -94,8 +126,12 @@ def transaction(db: Database, *, durable: bool = True) -> Iterator[sqlite3.Conne
     What is not ``durable`` outlives the process but perhaps not the machine: its commit does not
     wait for the disk.
     """
-    db.conn.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-    db.conn.execute("BEGIN IMMEDIATE")
+
+    def begin() -> None:
+        db.conn.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        db.conn.execute("BEGIN IMMEDIATE")
+
+    patiently(begin)
     try:
         yield db.conn
         db.conn.execute("COMMIT")
@@ -127,6 +163,7 @@ def _connect(path: Path, busy_seconds: float) -> Database:
         # token that is lost in a power cut is a user who has to sign in again. Locks and counters
         # are another matter: with the machine, everybody whom they concern is gone.
         conn.execute("PRAGMA synchronous = FULL")
+        conn.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         # No plugins of sqlite-utils: whatever else is installed has no business with tokens.
         return Database(conn, recursive_triggers=False, execute_plugins=False)
     except BaseException:
@@ -136,7 +173,7 @@ def _connect(path: Path, busy_seconds: float) -> Database:
 
 def _claim(db: Database, path: Path) -> None:
     _check(db, path)
-    _switch_to_wal(db)
+    patiently(lambda: db.execute("PRAGMA journal_mode = WAL"))
     with transaction(db) as conn:
         # Once more under the lock: another process may have been faster.
         version = _check(db, path)
@@ -162,17 +199,3 @@ def _check(db: Database, path: Path) -> int:
             f"knows {len(_MIGRATIONS)}); upgrade redmine-mcp-storage-sqlite."
         )
     return int(version)
-
-
-def _switch_to_wal(db: Database) -> None:
-    # SQLite does not wait here as it does for a write, so processes that start together collide.
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return

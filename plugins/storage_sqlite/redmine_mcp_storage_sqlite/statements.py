@@ -26,7 +26,11 @@ SCAN = """
     SELECT rowid, collection, key, value, expires_at FROM entries
     WHERE rowid > ? ORDER BY rowid LIMIT ?
 """
-REPLACE = "UPDATE entries SET value = ? WHERE collection = ? AND key = ? AND value = ?"
+COUNT_ROWS = "SELECT count(*) FROM entries"
+REPLACE = """
+    UPDATE entries SET value = :new
+    WHERE collection = :collection AND key = :key AND value = :old
+"""
 
 UNLOCK_EXPIRED = "DELETE FROM locks WHERE name = ? AND expires_at <= ?"
 LOCK = """

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, SupportsFloat, TypeVar
+from typing import TypeVar
 
 from sqlite_utils import Database
 
-from redmine_mcp_core import Record, RecordStore, StoreError, StoreUnavailable
-from redmine_mcp_storage_sqlite.database import open_file, touch, transaction
+from redmine_mcp_core import Change, Record, Row, StoreError, StoreUnavailable, TextStore
+from redmine_mcp_storage_sqlite.database import open_file, patiently, touch, transaction
 from redmine_mcp_storage_sqlite.errors import is_busy, speaking
 from redmine_mcp_storage_sqlite.statements import (
     COUNT,
+    COUNT_ROWS,
     INSERT_IF_ABSENT,
     LOCK,
     PURGE_COUNTERS,
@@ -39,18 +40,18 @@ from redmine_mcp_storage_sqlite.statements import (
 )
 
 _T = TypeVar("_T")
-_Found = tuple[dict[str, Any] | None, float | None]
+_Found = tuple[str | None, float | None]
 
-_DEFAULT_COLLECTION = "default"
-
-_PURGE_STEP = 200
-"""Rows deleted at once: other writes get their turn in between, after some milliseconds."""
+_PURGE_ROWS = 50
+"""Rows deleted at once: other writes get their turn in between, after a millisecond or so."""
+_PURGE_SECONDS = 0.01
+"""A disk on which a step takes longer is given smaller ones."""
 
 _SCAN_STEP = 200
 """Rows read at once, on the event loop."""
 
 
-class SQLiteStore(RecordStore):
+class SQLiteStore(TextStore):
     """A token store in one SQLite file, for any number of processes on one machine."""
 
     def __init__(
@@ -94,106 +95,64 @@ class SQLiteStore(RecordStore):
         await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
         self._thread.shutdown(wait=False)
 
-    async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
-        """Return the entry, or None."""
-        value, _ = await self.ttl(key, collection=collection)
-        return value
-
-    async def ttl(
-        self, key: str, *, collection: str | None = None
-    ) -> tuple[dict[str, Any] | None, float | None]:
-        """Return the entry and its seconds left, None for an entry that stays."""
-        (read,) = await self.ttl_many([key], collection=collection)
-        return read
-
-    async def put(
-        self,
-        key: str,
-        value: Mapping[str, Any],
-        *,
-        collection: str | None = None,
-        ttl: SupportsFloat | None = None,
-    ) -> None:
-        """Write an entry over whatever was there."""
-        await self.put_many([key], [value], collection=collection, ttl=ttl)
-
-    async def delete(self, key: str, *, collection: str | None = None) -> bool:
-        """Delete an entry; return whether there was a live one."""
-        return await self.pop(key, collection=collection) is not None
-
-    async def get_many(
-        self, keys: Sequence[str], *, collection: str | None = None
-    ) -> list[dict[str, Any] | None]:
-        """Return the entries in the order of their keys."""
-        return [value for value, _ in await self.ttl_many(keys, collection=collection)]
-
-    async def ttl_many(
-        self, keys: Sequence[str], *, collection: str | None = None
-    ) -> list[tuple[dict[str, Any] | None, float | None]]:
-        """Return the entries and their seconds left, in the order of their keys."""
-        collection = collection or _DEFAULT_COLLECTION
+    async def read(self, collection: str, keys: Sequence[str]) -> list[_Found]:
+        """Return the live texts and their seconds left."""
 
         def read(db: Database) -> list[_Found]:
             return [_live(db.conn.execute(SELECT, (collection, key)).fetchall()) for key in keys]
 
         return await self._read(read)
 
-    async def put_many(
-        self,
-        keys: Sequence[str],
-        values: Sequence[Mapping[str, Any]],
-        *,
-        collection: str | None = None,
-        ttl: SupportsFloat | None = None,
-    ) -> None:
-        """Write all the entries, or none of them."""
-        collection = collection or _DEFAULT_COLLECTION
-        deadline = _deadline(ttl)
-        rows = [
-            (collection, key, json.dumps(dict(value)), deadline)
-            for key, value in zip(keys, values, strict=True)
-        ]
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Write over whatever is there, in one transaction."""
+        values = [_values(row) for row in rows]
 
-        await self._upsert(rows)
-
-    async def delete_many(self, keys: Sequence[str], *, collection: str | None = None) -> int:
-        """Delete the entries; return how many live ones there were."""
-        return len(await self._take(keys, collection))
-
-    async def pop(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
-        """Take an entry out: of several callers in any process, exactly one gets it."""
-        taken = await self._take([key], collection)
-        return taken[0] if taken else None
-
-    async def set_if_absent(
-        self,
-        key: str,
-        value: Mapping[str, Any],
-        *,
-        collection: str | None = None,
-        ttl: SupportsFloat | None = None,
-    ) -> bool:
-        """Write only where there is no live entry; return whether it was written."""
-        row = (collection or _DEFAULT_COLLECTION, key, json.dumps(dict(value)), _deadline(ttl))
-
-        def insert() -> bool:
+        def write() -> None:
             with transaction(self._writer) as conn:
-                return bool(conn.execute(INSERT_IF_ABSENT, (*row, time.time())).fetchall())
+                conn.executemany(UPSERT, values)
 
-        return await self._write(insert)
+        await self._write(write)
 
-    async def acquire_lock(self, name: str, owner: str, *, ttl: SupportsFloat) -> int | None:
+    async def add(self, row: Row) -> bool:
+        """Write only where there is no live entry; return whether it was written."""
+        values = _values(row)
+
+        def add() -> bool:
+            with transaction(self._writer) as conn:
+                return bool(conn.execute(INSERT_IF_ABSENT, (*values, time.time())).fetchall())
+
+        return await self._write(add)
+
+    async def take(self, collection: str, keys: Sequence[str]) -> list[str]:
+        """Take entries out: of several callers in any process, exactly one gets each."""
+
+        def take() -> list[str]:
+            with transaction(self._writer) as conn:
+                taken = [_live(conn.execute(TAKE, (collection, k)).fetchall()) for k in keys]
+            return [text for text, _ in taken if text is not None]
+
+        return await self._write(take)
+
+    async def swap(self, changes: Sequence[Change]) -> int:
+        """Change texts that are still the old ones, in one transaction."""
+
+        def swap() -> int:
+            with transaction(self._writer) as conn:
+                return sum(conn.execute(REPLACE, change._asdict()).rowcount for change in changes)
+
+        return await self._write(swap)
+
+    async def hold(self, name: str, owner: str, ttl: float) -> int | None:
         """Take or prolong a lock; None if another owner has it."""
-        seconds = _seconds(ttl)
 
-        def acquire() -> int | None:
+        def hold() -> int | None:
             with transaction(self._writer, durable=False) as conn:
                 now = time.time()
                 conn.execute(UNLOCK_EXPIRED, (name, now))
-                rows = conn.execute(LOCK, (name, owner, now + seconds)).fetchall()
+                rows = conn.execute(LOCK, (name, owner, now + ttl)).fetchall()
                 return rows[0][0] if rows else None
 
-        return await self._write(acquire)
+        return await self._write(hold)
 
     async def release_lock(self, name: str, owner: str) -> bool:
         """Give a lock back, if ``owner`` holds it."""
@@ -204,16 +163,13 @@ class SQLiteStore(RecordStore):
 
         return await self._write(release)
 
-    async def increment(self, name: str, *, window: SupportsFloat, by: int = 1) -> int:
+    async def count_up(self, name: str, by: int, window: float) -> int:
         """Add to a counter and return its sum."""
-        seconds = _seconds(window)
-        if by < 1:
-            raise ValueError("a counter only counts up: by must be at least 1")
 
         def count() -> int:
             with transaction(self._writer, durable=False) as conn:
                 now = time.time()
-                values = {"name": name, "by": by, "now": now, "deadline": now + seconds}
+                values = {"name": name, "by": by, "now": now, "deadline": now + window}
                 ((total,),) = conn.execute(COUNT, values).fetchall()
                 return int(total)
 
@@ -225,30 +181,20 @@ class SQLiteStore(RecordStore):
         rows = await self._read(lambda db: db.conn.execute(SCAN, (start, _SCAN_STEP)).fetchall())
         found = [(row[1], row[2], *_live([row[3:]])) for row in rows]
         records = [
-            Record(c, key, value, left) for c, key, value, left in found if value is not None
+            Record(collection, key, json.loads(text), left)
+            for collection, key, text, left in found
+            if text is not None
         ]
         return records, str(rows[-1][0]) if len(rows) == _SCAN_STEP else ""
 
-    async def replace(self, changes: Sequence[tuple[Record, Mapping[str, Any]]]) -> int:
-        """Give records new values where they still hold the old ones, in one transaction."""
-        rows = [
-            (json.dumps(dict(value)), record.collection, record.key, json.dumps(record.value))
-            for record, value in changes
-        ]
+    async def count(self) -> int:
+        """Return how many entries there are, those that have expired and not gone included."""
 
-        def replace() -> int:
-            with transaction(self._writer) as conn:
-                return sum(conn.execute(REPLACE, row).rowcount for row in rows)
+        def count() -> int:
+            ((rows,),) = self._writer.conn.execute(COUNT_ROWS).fetchall()
+            return int(rows)
 
-        return await self._write(replace)
-
-    async def load(self, records: Sequence[Record]) -> None:
-        """Write records of another store, in one transaction."""
-        rows = [
-            (record.collection, record.key, json.dumps(record.value), _deadline(record.ttl))
-            for record in records
-        ]
-        await self._upsert(rows)
+        return await self._write(lambda: patiently(count))
 
     async def purge_expired(self) -> int:
         """Delete what has expired; return how many entries went."""
@@ -270,34 +216,20 @@ class SQLiteStore(RecordStore):
 
         await self._write(write)
 
-    async def _upsert(self, rows: Sequence[tuple[str, str, str, float | None]]) -> None:
-        def upsert() -> None:
-            with transaction(self._writer) as conn:
-                conn.executemany(UPSERT, rows)
-
-        await self._write(upsert)
-
     async def _purge(self, statement: str, before: float) -> int:
-        def purge() -> int:
+        def purge(rows: int) -> tuple[int, float]:
+            started = time.perf_counter()
             with transaction(self._writer, durable=False) as conn:
-                return conn.execute(statement, (before, _PURGE_STEP)).rowcount
+                gone = conn.execute(statement, (before, rows)).rowcount
+            return gone, time.perf_counter() - started
 
-        gone = 0
+        gone, rows = 0, _PURGE_ROWS
         while True:
-            deleted = await self._write(purge)
+            deleted, took = await self._write(partial(purge, rows))
             gone += deleted
-            if deleted < _PURGE_STEP:
+            if deleted < rows:
                 return gone
-
-    async def _take(self, keys: Sequence[str], collection: str | None) -> list[dict[str, Any]]:
-        names = [(collection or _DEFAULT_COLLECTION, key) for key in keys]
-
-        def take() -> list[dict[str, Any]]:
-            with transaction(self._writer) as conn:
-                taken = [_live(conn.execute(TAKE, name).fetchall()) for name in names]
-            return [value for value, _ in taken if value is not None]
-
-        return await self._write(take)
+            rows = max(1, rows // 2) if took > _PURGE_SECONDS else min(_PURGE_ROWS, rows * 2)
 
     async def _read(self, read: Callable[[Database], _T]) -> _T:
         try:
@@ -307,7 +239,7 @@ class SQLiteStore(RecordStore):
                 with speaking(self._path):
                     raise
         # Another process has the file to itself for a moment; wait for it off the event loop.
-        return await self._write(lambda: read(self._writer))
+        return await self._write(lambda: patiently(lambda: read(self._writer)))
 
     async def _write(self, job: Callable[[], _T]) -> _T:
         if self._closed:
@@ -321,23 +253,15 @@ class SQLiteStore(RecordStore):
 
 
 def _live(rows: list[tuple[str, float | None]]) -> _Found:
-    """Read what a statement found under one name, unless it has expired."""
+    """Return what a statement found under one name, unless it has expired."""
     for text, expires_at in rows:
         left = None if expires_at is None else expires_at - time.time()
         if left is None or left > 0:
-            return json.loads(text), left
+            return text, left
     return None, None
 
 
-def _deadline(ttl: SupportsFloat | None) -> float | None:
-    """Return when it ends, as a wall clock's seconds: other processes read it, after reboots."""
-    if ttl is None:
-        return None
-    return time.time() + _seconds(ttl)
-
-
-def _seconds(ttl: SupportsFloat) -> float:
-    seconds = float(ttl)
-    if not 0 < seconds < math.inf:
-        raise ValueError("a time to live must be a positive, finite number of seconds")
-    return seconds
+def _values(row: Row) -> tuple[str, str, str, float | None]:
+    # When it ends, as a wall clock's seconds: other processes read it, after reboots.
+    expires_at = None if row.ttl is None else time.time() + row.ttl
+    return row.collection, row.key, row.text, expires_at

@@ -1,0 +1,109 @@
+"""What an open store needs now and then, done beside the calls and never in their way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from redmine_mcp_core.storage.contract import RecordStore, TokenStore
+from redmine_mcp_core.storage.encryption import EncryptedStore
+from redmine_mcp_core.storage.errors import LockTimeout, StoreError
+from redmine_mcp_core.storage.moving import Tally, rotate_keys
+
+_log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 300.0
+"""How long expired entries may lie about; nobody ever sees one, they only take room."""
+
+ROTATION_LOCK = "rotate-keys"
+_LOCK_SECONDS = 60.0
+
+WORK_SHARE = 0.1
+"""The part of its time that a rotation works; the rest of it belongs to calls."""
+
+RETRY_SECONDS = 30.0
+"""When to ask again for a lock that another replica holds, or for a store that is away."""
+
+
+@asynccontextmanager
+async def sweeping(store: TokenStore, every: float = SWEEP_SECONDS) -> AsyncGenerator[None]:
+    """Sweep expired entries out of the store about every so many seconds."""
+    async with _beside(_sweep(store, every), "token-store-sweep"):
+        yield
+
+
+@asynccontextmanager
+async def rotating(store: RecordStore, encrypted: EncryptedStore) -> AsyncGenerator[None]:
+    """Bring every record of ``store`` under the first key of ``encrypted``, once.
+
+    Each replica does that after its start, one at a time: only then has this one written its last
+    record under an older key. Where there is but one key, there is nothing to do.
+    """
+    if encrypted.has_one_key:
+        yield
+        return
+    async with _beside(_rotate(store, encrypted), "token-store-rotation"):
+        yield
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerator[None]:
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _sweep(store: TokenStore, every: float) -> None:
+    while True:
+        # Drawn by lot, so that replicas do not all sweep at the same moment.
+        await asyncio.sleep(every * random.uniform(0.5, 1.5))  # noqa: S311
+        try:
+            gone = await store.purge_expired()
+        except StoreError as error:
+            _log.warning("The token store could not be swept: %s", error)
+        else:
+            _log.debug("%d expired entries were swept from the token store.", gone)
+
+
+async def _rotate(store: RecordStore, encrypted: EncryptedStore) -> None:
+    while True:
+        try:
+            tally = await _rotate_once(store, encrypted)
+        except LockTimeout:
+            _log.debug("Another replica brings the token store under the first key.")
+        except StoreError as error:
+            _log.warning("The token store could not be brought under the first key: %s", error)
+        else:
+            break
+        await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
+    if tally.changed or tally.unreadable:
+        _log.info(
+            "The token store is under the first encryption key: %d of %d records were encrypted "
+            "anew, %d open with none of the keys.",
+            tally.changed,
+            tally.seen,
+            tally.unreadable,
+        )
+
+
+async def _rotate_once(store: RecordStore, encrypted: EncryptedStore) -> Tally:
+    loop = asyncio.get_running_loop()
+    tally = Tally()
+    async with encrypted.lock(ROTATION_LOCK, ttl=_LOCK_SECONDS, wait=0) as lease:
+        started = renewed = loop.time()
+        async for tally in rotate_keys(store, encrypted):  # noqa: B007 - the last one counts
+            worked = loop.time() - started
+            await asyncio.sleep(min(worked * (1 / WORK_SHARE - 1), _LOCK_SECONDS / 4))
+            started = loop.time()
+            if started - renewed > _LOCK_SECONDS / 4:
+                await lease.renew()
+                renewed = started
+    return tally
