@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 from redmine_mcp_core.components import API_VERSION, hookimpl
 from redmine_mcp_core.events import Event, Refusal, ToolCall
+from redmine_mcp_core.observability.audit import Audit
+from redmine_mcp_core.observability.counting import count
 from redmine_mcp_core.observability.health import HealthReport
+from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.redmine import Gateway, MissingScope, NotFound, RedmineError, Unauthorized
 from redmine_mcp_core.selection import Offer
 from redmine_mcp_core.storage import StoreError, TokenStore, TokenStoreBackend, memory_backend
 
+_HEALTH, _SAMPLE = "health", "sample"
 PROBE_SECONDS = 3.0
 """How long Redmine may take to show that it is there."""
 
@@ -39,6 +43,11 @@ class ScopeRule:
         missing = call.caller.missing(call.declaration.scopes)
         if missing:
             raise Refusal(str(MissingScope(missing)), code=MissingScope.code)
+        if call.caller.read_only and not call.declaration.reads:
+            raise Refusal(
+                f"This account may only read, and {call.declaration.name} would change something.",
+                code="read_only",
+            )
 
 
 class OfferRule:
@@ -65,7 +74,25 @@ class EventCounter:
 
     @hookimpl
     def on_event(self, event: Event) -> None:
-        self._metrics.count(event)
+        count(self._metrics, event)
+
+
+class AuditTrail:
+    """Writes down who changed what, and who signed in."""
+
+    api_version = API_VERSION
+
+    def __init__(self, audit: Audit, metrics: Metrics) -> None:
+        self._audit = audit
+        self._metrics = metrics
+
+    @hookimpl
+    def on_event(self, event: Event) -> None:
+        try:
+            self._audit.note(event)
+        except OSError as error:
+            self._metrics.inc("audit_failures")
+            log.error("audit_failed", error=error.strerror)
 
 
 class TokenStoreHealth:
@@ -83,6 +110,32 @@ class TokenStoreHealth:
         except StoreError as error:
             return HealthReport("token_store", healthy=False, message=str(error))
         return HealthReport("token_store", healthy=True)
+
+
+class KeysHealth:
+    """Whether the keys of this server open what the token store holds, tried on one record."""
+
+    api_version = API_VERSION
+
+    def __init__(self, store: TokenStore) -> None:
+        self._store = store
+
+    @hookimpl
+    async def check_health(self) -> HealthReport:
+        message = ""
+        try:
+            if await self._store.get(_SAMPLE, collection=_HEALTH) is None:
+                written = await self._store.set_if_absent(
+                    _SAMPLE, {"opens": True}, collection=_HEALTH
+                )
+                if not written:
+                    message = (
+                        "The token store holds records that none of MCP_ENCRYPTION_KEYS opens: "
+                        "put the key that they were encrypted with into the list again."
+                    )
+        except StoreError as error:
+            message = str(error)
+        return HealthReport("keys", healthy=not message, message=message)
 
 
 class RedmineHealth:
@@ -111,6 +164,7 @@ def health_plugins(store: TokenStore, gateway: Gateway) -> list[tuple[str, objec
     """The host's own plugins that need what is open by now, by name."""
     return [
         ("token_store_health", TokenStoreHealth(store)),
+        ("keys_health", KeysHealth(store)),
         ("redmine_health", RedmineHealth(gateway)),
     ]
 

@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
-from fastmcp.exceptions import ToolError, ValidationError
+from fastmcp.exceptions import (
+    FastMCPError,
+    NotFoundError,
+    PromptError,
+    ResourceError,
+    ToolError,
+    ValidationError,
+)
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool, ToolResult
-from mcp_types import CallToolRequestParams
+from fastmcp.tools.base import InputRequiredToolResult
+from mcp_types import CallToolRequestParams, TextContent
 
 from redmine_mcp_core.components import RedmineTool
 from redmine_mcp_core.current import Identity, acting_as, current_identity
+from redmine_mcp_core.declaration import Effect
 from redmine_mcp_core.events import Event, EventKind, Refusal, ToolCall
 from redmine_mcp_core.index import ComponentIndex
+from redmine_mcp_core.observability import traces
+from redmine_mcp_core.observability.correlation import (
+    accepted,
+    current_request_id,
+    request_id_bound,
+    told_to_operator,
+)
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import RedmineError
 from redmine_mcp_core.selection import Offer
+from redmine_mcp_core.subjects import objects_of
 
 Identify = Callable[[], Identity | None]
 """Who makes the present request: a strategy, so that tests and other ways in can bring theirs."""
+
+INTERNAL = "internal"
+"""The code of a failure that is nobody's business but the operator's."""
 
 
 class CallMiddleware(Middleware):
@@ -38,8 +61,31 @@ class CallMiddleware(Middleware):
     async def on_request(
         self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]
     ) -> Any:
-        with acting_as(self._identify()):
-            return await call_next(context)
+        identity = self._identify()
+        with ExitStack() as stack:
+            if current_request_id() is None:  # it did not come over HTTP
+                stack.enter_context(request_id_bound(accepted(None)))
+            stack.enter_context(acting_as(identity))
+            span = stack.enter_context(
+                traces.message(
+                    context.method or "",
+                    tool=self._known(context.message),
+                    user_id=identity.caller.user_id if identity else None,
+                )
+            )
+            try:
+                return await call_next(context)
+            except Exception as error:
+                code = _code(error)
+                span.fail(code)
+                if code == INTERNAL and isinstance(error, ResourceError | PromptError):
+                    raise type(error)(told_to_operator()) from error
+                raise
+
+    def _known(self, message: Any) -> str | None:
+        """The name of the tool that is called, if there is one of that name."""
+        tool = self._index.tools.get(getattr(message, "name", ""))
+        return tool.name if tool else None
 
     async def on_list_tools(
         self, context: MiddlewareContext[Any], call_next: CallNext[Any, Sequence[Tool]]
@@ -50,7 +96,11 @@ class CallMiddleware(Middleware):
             tool
             for tool in await call_next(context)
             if not isinstance(tool, RedmineTool)
-            or (caller.may(tool.declaration.scopes) and not self._offer.refusal(tool.declaration))
+            or (
+                caller.may(tool.declaration.scopes)
+                and (tool.declaration.reads or not caller.read_only)
+                and not self._offer.refusal(tool.declaration)
+            )
         ]
 
     async def on_call_tool(
@@ -60,20 +110,38 @@ class CallMiddleware(Middleware):
     ) -> ToolResult:
         tool = self._index.tools.get(context.message.name)
         if tool is None:
-            return await call_next(context)
+            return await self._beside_the_index(context, call_next)
         caller = current_identity().caller
+        arguments = context.message.arguments or {}
+        dry = arguments.get("dry_run") is True
         started = time.monotonic()
+        call = Event(
+            EventKind.TOOL_CALLED,
+            caller.user_id,
+            caller.client_id,
+            tool.name,
+            login=caller.login,
+            effect=Effect.READS if dry else tool.declaration.effect,
+        )
 
-        def tell(kind: EventKind, reason: str | None = None) -> None:
-            seconds = time.monotonic() - started
+        def tell(
+            kind: EventKind, reason: str | None = None, result: ToolResult | None = None
+        ) -> None:
+            reads = call.effect is Effect.READS
+            data = result.structured_content if result else None
             self._plugins.emit(
-                Event(kind, caller.user_id, caller.client_id, tool.name, reason, seconds)
+                replace(
+                    call,
+                    kind=kind,
+                    reason=reason,
+                    seconds=time.monotonic() - started,
+                    objects=() if reads else objects_of(tool.name, arguments, data),
+                    size=_size(result) if result else None,
+                )
             )
 
         try:
-            self._plugins.before_tool_call(
-                ToolCall(tool.declaration, context.message.arguments or {}, caller)
-            )
+            self._plugins.before_tool_call(ToolCall(tool.declaration, arguments, caller))
         except Refusal as refusal:
             tell(EventKind.TOOL_REFUSED, refusal.code)
             raise ToolError(f"{refusal} [{refusal.code}]") from refusal
@@ -82,22 +150,59 @@ class CallMiddleware(Middleware):
             tell(EventKind.TOOL_REFUSED, "rule_failed")
             raise ToolError(
                 "A rule of this server could not be checked, so nothing was done. "
-                "Tell its operator. [rule_failed]"
+                f"Tell its operator, with the reference {current_request_id()}. [rule_failed]"
             ) from error
         try:
             result = await call_next(context)
         except Exception as error:
-            tell(EventKind.TOOL_FAILED, _reason(error))
+            code = _code(error)
+            tell(EventKind.TOOL_FAILED, code)
+            if code == INTERNAL:
+                raise ToolError(f"{told_to_operator()} [{INTERNAL}]") from error
             raise
-        tell(EventKind.TOOL_CALLED)
+        asked = isinstance(result, InputRequiredToolResult)
+        tell(EventKind.TOOL_ASKED if asked else EventKind.TOOL_CALLED, result=result)
         return result
 
+    async def _beside_the_index(
+        self,
+        context: MiddlewareContext[CallToolRequestParams],
+        call_next: CallNext[CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        """A tool that no plugin declared: one of the search, or one that does not exist."""
+        try:
+            return await call_next(context)
+        except NotFoundError:
+            caller = current_identity().caller
+            self._plugins.emit(
+                Event(
+                    EventKind.TOOL_REFUSED,
+                    caller.user_id,
+                    caller.client_id,
+                    reason="unknown_tool",
+                    login=caller.login,
+                )
+            )
+            raise
 
-def _reason(error: Exception) -> str:
+
+def _size(result: ToolResult) -> int:
+    """Bytes of what a model reads."""
+    texts = (block.text for block in result.content if isinstance(block, TextContent))
+    return sum(len(text.encode()) for text in texts)
+
+
+def _code(error: Exception) -> str:
+    """Why a request failed, as a stable code."""
     match error.__cause__:
-        case RedmineError() as cause:
+        case RedmineError() | Refusal() as cause:
             return cause.code
         case ValidationError():
             return "bad_arguments"
+        case None if isinstance(error, NotFoundError):
+            return "unknown"
+        case cause if isinstance(error, FastMCPError):
+            # What a component says to the person it marks as nothing to log (components.py).
+            return "told" if cause is None or error.log_level <= logging.DEBUG else INTERNAL
         case _:
-            return "internal"
+            return INTERNAL

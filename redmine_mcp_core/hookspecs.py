@@ -15,6 +15,7 @@ from redmine_mcp_core.components import Components
 from redmine_mcp_core.demo import DemoRedmine
 from redmine_mcp_core.events import Event, ToolCall
 from redmine_mcp_core.observability.health import HealthReport
+from redmine_mcp_core.observability.plugin_metrics import PluginMetrics
 from redmine_mcp_core.storage import TokenStoreBackend
 
 PROJECT = "redmine_mcp"
@@ -30,6 +31,11 @@ def register_components(components: Components) -> None:
 @hookspec
 def register_token_stores() -> Sequence[TokenStoreBackend]:  # type: ignore[empty-body]
     """Describe the token stores this plugin offers; nothing is opened yet."""
+
+
+@hookspec
+def register_metrics(metrics: PluginMetrics) -> None:
+    """Define metrics of this plugin's own, under its name; called before any other hook."""
 
 
 @hookspec

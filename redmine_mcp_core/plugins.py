@@ -22,6 +22,8 @@ from redmine_mcp_core.demo import DemoRedmine
 from redmine_mcp_core.events import Event, ToolCall
 from redmine_mcp_core.observability.health import HealthReport
 from redmine_mcp_core.observability.logs import log
+from redmine_mcp_core.observability.plugin_metrics import PluginMetrics
+from redmine_mcp_core.observability.tracebacks import described
 from redmine_mcp_core.storage import TokenStoreBackend
 
 GROUP = hookspecs.PROJECT
@@ -32,6 +34,8 @@ AWAITED = frozenset({"check_health"})
 """The hooks that may be async; the host does not wait for any other."""
 
 _T = TypeVar("_T")
+
+MetricsOf = Callable[[str], PluginMetrics]
 
 
 class PluginProblem(Exception):
@@ -74,7 +78,8 @@ class PluginReport:
 class Plugins:
     """The loaded plugins, and the calling of their hooks."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics_of: MetricsOf | None = None) -> None:
+        self._metrics_of = metrics_of
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
         self._claims: dict[str, str] = {}
@@ -88,9 +93,13 @@ class Plugins:
         *,
         builtin: Iterable[tuple[str, object]] = (),
         installed: Iterable[EntryPoint] | None = None,
+        metrics_of: MetricsOf | None = None,
     ) -> Plugins:
-        """Load the host's own plugins, then the installed ones in the order of their names."""
-        plugins = cls()
+        """Load the host's own plugins, then the installed ones in the order of their names.
+
+        ``metrics_of`` says where a plugin of a name may define metrics; without it none can.
+        """
+        plugins = cls(metrics_of)
         plugins.add(builtin)
         found = entry_points(group=GROUP) if installed is None else installed
         for entry in sorted(found, key=lambda entry: (entry.name, _distribution(entry)[0])):
@@ -165,6 +174,8 @@ class Plugins:
 
     def _collect(self, report: PluginReport) -> None:
         components = Components()
+        if self._metrics_of and "register_metrics" in report.hooks:
+            self._call_one(report.name, "register_metrics", metrics=self._metrics_of(report.name))
         self._call_one(report.name, "register_components", components=components)
         claims: dict[str, str] = {}
         for claim in _claims(components):
@@ -231,7 +242,7 @@ class Plugins:
             try:
                 self._call_one(name, "on_event", event=event)
             except Exception as error:  # noqa: BLE001
-                log.warning("hook_failed", plugin=name, hook="on_event", error=_describe(error))
+                log.warning("hook_failed", plugin=name, hook="on_event", error=described(error))
 
     async def check_health(self) -> list[HealthReport]:
         """Each plugin's own report; a check that raises or hangs is a report of ill health."""

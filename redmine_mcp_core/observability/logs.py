@@ -1,7 +1,9 @@
 """One stream of log lines for the server and its libraries, without secrets.
 
-What may be logged is decided here and not where a line is written: every value passes a filter
-that blanks out secrets by the name of their field and by their shape.
+What may be logged is decided here and not where a line is written. An error shows where it
+happened and not what it says (``tracebacks.py``); a library's line, its own words and not what it
+quotes (``quoting.py``); and every value passes a filter that blanks out secrets by the name of
+their field and by their shape.
 """
 
 from __future__ import annotations
@@ -9,16 +11,20 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
 import structlog
 
+from redmine_mcp_core.observability.quoting import HIDDEN, without_quotations
+from redmine_mcp_core.observability.tracebacks import without_messages
+
 LogFormat = Literal["json", "console"]
 
 log = structlog.stdlib.get_logger("redmine_mcp")
 
-HIDDEN = "***"
+AUDIT_LOGGER = "redmine_mcp.audit"
 
 _WORDY = "uvicorn.access httpx httpx2 httpcore httpcore2 mcp sse_starlette".split()
 
@@ -28,6 +34,7 @@ _SECRET_NAME = re.compile(
 )
 _SECRET_SHAPES = (
     re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"),
+    re.compile(r"rmcp_[\w-]+"),
     re.compile(r"(?<=Bearer )\S+", re.IGNORECASE),
     re.compile(r"(?<=Basic )\S+", re.IGNORECASE),
     re.compile(
@@ -75,10 +82,9 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.format_exc_info,
+        without_messages,
     ]
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
@@ -86,7 +92,12 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            # First, so that a line that nobody wants costs nothing.
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
@@ -94,7 +105,7 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), without_quotations, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _redact_event,
@@ -116,3 +127,28 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     # Its debug lines quote authorization codes, and the arguments of every call.
     logging.getLogger("fastmcp").setLevel(max(logging.INFO, root.level))
+    # An audit trail has no levels.
+    logging.getLogger(AUDIT_LOGGER).setLevel(logging.INFO)
+
+
+def log_crashes() -> None:
+    """Put what ends this process or a thread of it, and warnings, into the same stream."""
+    logging.captureWarnings(True)
+
+    def crashed(error: BaseException) -> None:
+        log.critical("crashed", exc_info=error)
+
+    def excepthook(_type: type[BaseException], error: BaseException, _frames: object) -> None:
+        crashed(error)
+
+    def in_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            crashed(args.exc_value)
+
+    def unraisable(args: sys.UnraisableHookArgs) -> None:
+        if args.exc_value is not None:
+            crashed(args.exc_value)
+
+    sys.excepthook = excepthook
+    threading.excepthook = in_thread
+    sys.unraisablehook = unraisable

@@ -1,83 +1,125 @@
-"""What ``/metrics`` shows. No user, issue or address ever becomes a label."""
+"""What ``/metrics`` shows: the table of metrics, brought to life.
+
+With several workers (``PROMETHEUS_MULTIPROC_DIR`` is set before anything is imported) each writes
+to files of its own, and whichever is asked adds them up.
+"""
 
 from __future__ import annotations
 
-import re
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
-
-from redmine_mcp_core.events import Event, EventKind
-
-_TOOL_OUTCOMES = {
-    EventKind.TOOL_CALLED: "ok",
-    EventKind.TOOL_FAILED: "failed",
-    EventKind.TOOL_REFUSED: "refused",
-}
-_SIGN_IN_OUTCOMES = {EventKind.SIGNED_IN: "ok", EventKind.SIGN_IN_FAILED: "failed"}
-
-_ENDPOINT = re.compile(r"^/(?:(?P<oauth>oauth/[a-z/]+)|(?P<area>[a-z_]+))")
-_AREAS = frozenset(
-    """
-    issues projects search users my trackers issue_statuses enumerations time_entries attachments
-    uploads versions memberships queries news files relations journals groups roles
-    issue_categories custom_fields watchers
-    """.split()
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    start_http_server,
 )
+
+from redmine_mcp_core.observability.metric_table import METRICS, PREFIX, Metric
+from redmine_mcp_core.observability.plugin_metrics import PluginMetrics
+from redmine_mcp_core.observability.worker_metrics import METRICS_DIR, WorkersCollector
+
+MOST_SERIES = 500
+"""How many combinations of labels a metric may have; those beyond are counted as ``other``."""
+OTHER = "other"
 
 
 class Metrics:
     """The server's metrics in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._tool_calls = Counter(
-            "redmine_mcp_tool_calls",
-            "Tool calls by tool and outcome.",
-            ["tool", "outcome"],
-            registry=self.registry,
-        )
-        self._tool_seconds = Histogram(
-            "redmine_mcp_tool_call_seconds",
-            "How long tool calls took, in seconds.",
-            ["tool"],
-            registry=self.registry,
-        )
-        self._sign_ins = Counter(
-            "redmine_mcp_sign_ins", "Sign-ins by outcome.", ["outcome"], registry=self.registry
-        )
-        self._redmine = Histogram(
-            "redmine_mcp_redmine_request_seconds",
-            "How long requests to Redmine took, in seconds, by endpoint class and outcome.",
-            ["method", "endpoint", "outcome"],
-            registry=self.registry,
-        )
-        self.plugins = Gauge(
-            "redmine_mcp_plugins", "Plugins by state.", ["state"], registry=self.registry
-        )
-        Info("redmine_mcp_build", "What runs here.", registry=self.registry).info(
-            {"version": version("redmine-mcp-core"), "fastmcp": version("fastmcp")}
-        )
+        self._registry = CollectorRegistry()
+        self._series: dict[str, _Series] = {
+            metric.name: _Series(metric, self._registry) for metric in METRICS
+        }
+        if not _several_workers():
+            ProcessCollector(registry=self._registry)
+        versions = version("redmine-mcp-core"), version("fastmcp"), platform.python_version()
+        self.set("build_info", 1, *versions)
 
-    def count(self, event: Event) -> None:
-        if outcome := _TOOL_OUTCOMES.get(event.kind):
-            tool = event.tool or ""
-            self._tool_calls.labels(tool, outcome).inc()
-            if event.seconds is not None:
-                self._tool_seconds.labels(tool).observe(event.seconds)
-        elif outcome := _SIGN_IN_OUTCOMES.get(event.kind):
-            self._sign_ins.labels(outcome).inc()
+    def inc(self, name: str, *labels: str, by: float = 1) -> None:
+        """Add to a counter of the table."""
+        self._series[name].of(labels).inc(by)
 
-    def observe_redmine(self, method: str, path: str, outcome: str, seconds: float) -> None:
-        """One request to Redmine; see ``redmine.gateway.Observer``."""
-        self._redmine.labels(method, endpoint_class(path), outcome).observe(seconds)
+    def observe(self, name: str, value: float, *labels: str) -> None:
+        """Put a value into a histogram of the table."""
+        self._series[name].of(labels).observe(value)
+
+    def set(self, name: str, value: float, *labels: str) -> None:
+        """Set a gauge of the table."""
+        self._series[name].of(labels).set(value)
+
+    def of_plugin(self, plugin: str) -> PluginMetrics:
+        """Where a plugin of this name defines metrics of its own."""
+        return PluginMetrics(plugin, self._registry)
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """What to show: this process's metrics or, with several workers, everybody's."""
+        if not _several_workers():
+            return self._registry
+        registry = CollectorRegistry()
+        WorkersCollector(registry)  # type: ignore[no-untyped-call]
+        return registry
+
+    def render(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    @contextmanager
+    def served(self, host: str, port: int) -> Iterator[int]:
+        """Serve them on a port of their own, from a thread; yields the port.
+
+        Raises ``OSError`` if it cannot listen there.
+        """
+        server, thread = start_http_server(port, host, self.registry)
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
 
-def endpoint_class(path: str) -> str:
-    """Which part of Redmine's API a path belongs to: one of a fixed few, never an id or a name."""
-    match = _ENDPOINT.match(path)
-    if match is None:
-        return "other"
-    if oauth := match["oauth"]:
-        return oauth if oauth in {"oauth/token/info", "oauth/token"} else "other"
-    return match["area"] if match["area"] in _AREAS else "other"
+class _Series:
+    """One metric with the label values it was given so far."""
+
+    def __init__(self, metric: Metric, registry: CollectorRegistry) -> None:
+        self._labels = metric.labels
+        self._metric = _make(metric, registry)
+        self._known: dict[Sequence[str], Any] = {}
+
+    def of(self, labels: Sequence[str]) -> Any:
+        known = self._known.get(labels)
+        if known is not None:
+            return known
+        if self._labels and len(self._known) >= MOST_SERIES:
+            return self._metric.labels(*(OTHER for _ in self._labels))
+        known = self._metric.labels(*labels) if self._labels else self._metric
+        self._known[labels] = known
+        return known
+
+
+def _make(metric: Metric, registry: CollectorRegistry) -> Any:
+    name, labels = f"{PREFIX}{metric.name}", metric.labels
+    match metric.kind:
+        case "counter":
+            return Counter(name, metric.help, labels, registry=registry)
+        case "gauge":
+            return Gauge(
+                name, metric.help, labels, registry=registry, multiprocess_mode=metric.mode
+            )
+        case "histogram":
+            return Histogram(name, metric.help, labels, registry=registry, buckets=metric.buckets)
+
+
+def _several_workers() -> bool:
+    return METRICS_DIR in os.environ

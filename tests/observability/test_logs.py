@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import json
+import asyncio
+import gc
 import logging
 import sys
-from collections.abc import Iterator
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redmine_mcp_core.observability.logs import HIDDEN, LogFormat, configure_logging, log, redact
+from redmine_mcp_core.observability.audit import to_log
+from redmine_mcp_core.observability.logs import LogFormat, log, log_crashes, redact
+from redmine_mcp_core.observability.quoting import HIDDEN
+from tests.support.logs import Stream
 
 CANARY = "c4naryC4naryC4nary"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI1In0.c2lnbmF0dXJl"
@@ -70,40 +73,6 @@ def test_what_is_no_secret_stays(text: str) -> None:
 def test_redaction_holds_whatever_stands_before(before: str, name: str) -> None:
     """A blank before the secret's name is enough for it to be seen."""
     assert CANARY not in redact(f"{before} {name}{CANARY}")
-
-
-class Stream:
-    """Where log lines go, and what came."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._written = io.StringIO()
-        self._monkeypatch = monkeypatch
-
-    def configure(self, log_format: LogFormat, level: str = "info") -> None:
-        # Not before the test runs: pytest puts its own stream there between set-up and test.
-        self._monkeypatch.setattr(sys, "stderr", self._written)
-        configure_logging(log_format=log_format, level=level)
-
-    @property
-    def text(self) -> str:
-        return self._written.getvalue()
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.text.splitlines()]
-
-
-@pytest.fixture
-def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
-    names = ["fastmcp", "uvicorn", "uvicorn.access", "uvicorn.error", "httpx", "mcp", "httpx2"]
-    names += ["httpcore", "httpcore2", "sse_starlette", "mcp.server"]
-    loggers = [logging.getLogger(), *map(logging.getLogger, names)]
-    kept = [(logger, logger.level, list(logger.handlers), logger.propagate) for logger in loggers]
-    yield Stream(monkeypatch)
-    structlog.reset_defaults()
-    for logger, level, handlers, propagate in kept:
-        logger.handlers, logger.propagate = handlers, propagate
-        logger.setLevel(level)
 
 
 def test_json_is_a_line_for_machines(stream: Stream) -> None:
@@ -216,3 +185,163 @@ def test_a_warning_that_settings_make_untrue_is_left_out(stream: Stream) -> None
     logging.getLogger("fastmcp.server.auth").warning("Using non-secure cookies for development")
 
     assert stream.text == ""
+
+
+class Told(Exception):
+    """An error that says of itself that it holds nothing of anybody's."""
+
+    safe_to_log = True
+
+
+def fail(kind: str) -> None:
+    match kind:
+        case "message":
+            raise KeyError(CANARY)
+        case "cause":
+            try:
+                raise ValueError(CANARY)
+            except ValueError as error:
+                raise RuntimeError("it did not work: " + CANARY) from error
+        case "context":
+            try:
+                raise ValueError(CANARY)
+            except ValueError:
+                raise RuntimeError(CANARY)  # noqa: B904
+        case "group":
+            raise ExceptionGroup(CANARY, [ValueError(CANARY), KeyError(CANARY)])
+        case "note":
+            noted = ValueError(CANARY)
+            noted.add_note(CANARY)
+            raise noted
+        case _:
+            password = CANARY
+            raise TypeError(f"{password!r} is no number")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize("kind", ["message", "cause", "context", "group", "note", "local"])
+def test_a_traceback_shows_places_and_no_values(
+    stream: Stream, log_format: LogFormat, kind: str
+) -> None:
+    """By construction: a text that looks like none of the secrets we know is not there either."""
+    stream.configure(log_format)
+
+    try:
+        fail(kind)
+    except Exception:
+        log.exception("request_failed")
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+
+    assert CANARY not in stream.text
+    assert stream.text.count("in fail") >= 2
+    assert "Error" in stream.text
+
+
+def test_a_message_that_is_safe_is_shown(stream: Stream) -> None:
+    """Of the operating system, and of errors that say so themselves."""
+    stream.configure("json")
+
+    for error in (Told("the key is missing"), FileNotFoundError(2, "No such file", CANARY)):
+        try:
+            raise error
+        except Exception:  # noqa: BLE001
+            log.exception("request_failed")
+
+    told, missing = (line["exception"].splitlines()[-1] for line in stream.lines)
+    assert told == "Told: the key is missing"
+    assert missing == "FileNotFoundError: No such file"
+    assert CANARY not in stream.text
+
+
+def test_the_way_an_error_came_is_shown(stream: Stream) -> None:
+    """Cause first, then what came of it."""
+    stream.configure("json")
+
+    try:
+        fail("cause")
+    except RuntimeError:
+        log.exception("request_failed")
+
+    (line,) = stream.lines
+    shown = line["exception"]
+    assert shown.index("ValueError") < shown.index("which led to:") < shown.index("RuntimeError")
+
+
+def test_a_crash_is_a_log_line(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the process and of a thread: what Python would print holds messages and values."""
+    for owner, hook in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
+        monkeypatch.setattr(owner, hook, getattr(owner, hook))
+    stream.configure("json")
+    log_crashes()
+
+    try:
+        fail("message")
+    except KeyError as error:
+        sys.excepthook(KeyError, error, error.__traceback__)
+    thread = threading.Thread(target=fail, args=["cause"])
+    thread.start()
+    thread.join()
+    logging.captureWarnings(False)
+
+    assert [line["event"] for line in stream.lines] == ["crashed", "crashed"]
+    assert all("in fail" in line["exception"] for line in stream.lines)
+    assert CANARY not in stream.text
+
+
+def test_an_audit_line_is_written_whatever_the_level(stream: Stream) -> None:
+    """Who quiets the log does not quiet the audit trail."""
+    stream.configure("json", "error")
+
+    to_log({"action": "tool_called", "user_id": 5})
+
+    (line,) = stream.lines
+    assert (line["event"], line["user_id"], line["logger"]) == ("audit", 5, "redmine_mcp.audit")
+
+
+def library(folder: Path, source: str) -> dict[str, Any]:
+    """What a module of a library defines."""
+    module = folder / "module.py"
+    module.write_text(source)
+    defined: dict[str, Any] = {}
+    exec(compile(source, module, "exec"), defined)
+    return defined
+
+
+QUOTING = """
+import asyncio
+import gc
+import logging
+def fail(name):
+    log = logging.getLogger("fastmcp.server")
+    log.error(f"Error calling tool {name!r} (status=401)", extra={"name_of_it": name})
+    log.error("Refused %s: %s", "invalid_grant", name)
+"""
+
+
+def test_a_library_shows_its_own_words_alone(stream: Stream, tmp_path: Path) -> None:
+    """What it quotes is somebody's, whatever it looks like; extra fields are dropped."""
+    stream.configure("json")
+
+    library(tmp_path, QUOTING)["fail"]("Salaries of 2026: alice@example.com/4711")
+
+    told, refused = stream.lines
+    assert told["event"] == "Error calling tool '*** *** ***: ***@***.***/***' (status=401)"
+    assert refused["event"].startswith("Refused invalid_grant: *** ***")
+    assert "name_of_it" not in told
+    assert "alice" not in stream.text
+
+
+async def test_an_error_that_nobody_awaited_shows_no_value(stream: Stream) -> None:
+    """asyncio writes down the error of a lost task with all it says."""
+    stream.configure("json")
+
+    async def lost() -> None:
+        raise KeyError(CANARY)
+
+    task = asyncio.create_task(lost())
+    await asyncio.wait([task])
+    del task
+    gc.collect()
+
+    assert "Task exception was" in stream.text
+    assert CANARY not in stream.text

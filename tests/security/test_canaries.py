@@ -7,6 +7,7 @@ and Redmine. What is secret is taken from those wires, and looked for in what th
 from __future__ import annotations
 
 import base64
+import json
 import re
 import signal
 from collections.abc import AsyncIterator, Iterable
@@ -19,12 +20,17 @@ import httpx
 import pytest
 from fastmcp import Client
 from fastmcp.exceptions import ToolError
+from mcp.shared.exceptions import MCPError
 from redmine_mcp_sandbox.seed import load_seed
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from tests.support.forms import Browser
 from tests.support.processes import Process
 from tests.support.relay import Relay
-from tests.support.servers import Target, free_port, server_environment
+from tests.support.servers import Target, free_port, server_environment, serving
 from tests.support.sign_in import (
     REDIRECT_URI,
     Tokens,
@@ -41,6 +47,10 @@ PASSWORD = "password1234"
 FORGED_CODE = "a-code-that-redmine-never-issued"
 REDMINE_TOKEN = re.compile(rb'"(?:access|refresh)_token":\s*"([\w-]{20,})"')
 REDMINE_CODE = re.compile(rb"/auth/callback\?code=([\w-]{20,})")
+COOKIE = re.compile(rb"set-cookie: [^=]+=([^;\r\n]{16,})", re.IGNORECASE)
+CSRF_TOKEN = re.compile(rb'name="csrf_token" value="([\w-]{16,})"')
+CANARY = "The-words-of-a-stranger-that-look-like-no-secret"
+"""Nothing can know this by its shape: that it is nowhere holds by construction, or not at all."""
 LONG_ENOUGH = 20
 """Characters of a text below which it may stand somewhere by chance."""
 
@@ -55,6 +65,8 @@ class Scene:
     to_us: Relay
     process: Process
     folder: Path
+    spans: bytearray
+    """What went to the collector of traces."""
     ours: set[str] = field(default_factory=set)
     """Tokens, codes and verifiers that our server and its clients handed each other."""
 
@@ -91,6 +103,10 @@ class Scene:
         lines = (line for issue in issues for line in issue.description.splitlines())
         return {
             "our tokens and codes": self.ours,
+            "our cookies": {value.decode() for value in COOKIE.findall(self.to_us.answered)},
+            "our form tokens": {
+                token.decode() for token in CSRF_TOKEN.findall(self.to_us.answered)
+            },
             "an issue's subject": [issue.subject for issue in issues],
             "an issue's description": [line for line in lines if len(line) >= LONG_ENOUGH],
         }
@@ -98,6 +114,10 @@ class Scene:
     @property
     def log(self) -> bytes:
         return (self.process.stdout + self.process.stderr).encode()
+
+    @property
+    def audit(self) -> bytes:
+        return (self.folder / "audit.jsonl").read_bytes()
 
     @property
     def database(self) -> bytes:
@@ -118,8 +138,10 @@ def found_in(place: bytes, *secrets: dict[str, Iterable[str]]) -> dict[str, list
 @pytest.fixture
 async def scene(redmine: Target, tmp_path: Path) -> AsyncIterator[Scene]:
     """A server that logs all it ever would, in front of each Redmine."""
-    port, public = free_port(), free_port()
+    port, public, collector = free_port(), free_port(), free_port()
+    spans = bytearray()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(serving(keeping(spans), collector))
         to_redmine = await stack.enter_async_context(Relay(redmine.url, free_port()))
         to_us = await stack.enter_async_context(Relay(f"http://127.0.0.1:{port}", public))
         environment = server_environment(
@@ -129,13 +151,128 @@ async def scene(redmine: Target, tmp_path: Path) -> AsyncIterator[Scene]:
             MCP_PUBLIC_URL=to_us.url,
             MCP_LOG_LEVEL="debug",
             MCP_LOG_FORMAT="json",
+            MCP_AUDIT_FILE=str(tmp_path / "audit.jsonl"),
+            MCP_ACCESS_LOG="true",
             REDMINE_TIMEOUT="1",
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector}",
+            PYTHONPATH=str(clumsy_plugin(tmp_path / "clumsy")),
         )
         process = await stack.enter_async_context(
             Process(tmp_path / "process", environment, "serve")
         )
         await process.serves(to_us.url)
-        yield Scene(to_us.url, redmine, to_redmine, to_us, process, tmp_path)
+        yield Scene(to_us.url, redmine, to_redmine, to_us, process, tmp_path, spans)
+
+
+def keeping(spans: bytearray) -> Starlette:
+    """A collector of traces that keeps what comes, as it comes."""
+
+    async def collect(request: Request) -> Response:
+        spans.extend(await request.body())
+        return Response(media_type="application/x-protobuf")
+
+    return Starlette(routes=[Route("/v1/traces", collect, methods=["POST"])])
+
+
+CLUMSY = """
+import logging, threading, warnings
+from redmine_mcp_core import Plugin, Result, hookimpl
+
+class Told(Result):
+    value: str
+    def text(self):
+        return self.value
+
+class Clumsy(Plugin):
+    @hookimpl
+    def on_event(self, event):
+        if event.tool == "fail":
+            raise LookupError(CANARY)
+
+    @hookimpl
+    def before_tool_call(self, call):
+        if call.declaration.name == "forbid":
+            raise ValueError(repr(call.arguments))
+
+plugin = Clumsy()
+_scopes = {"view_issues"}
+
+@plugin.tool(title="Fail", scopes=_scopes)
+async def fail(text: str) -> Told:
+    secret = text
+    try:
+        raise KeyError(secret)
+    except KeyError as error:
+        raise RuntimeError(f"{secret} cannot be") from error
+
+@plugin.tool(title="Forbid", scopes=_scopes)
+async def forbid(text: str) -> Told:
+    return Told(value=text)
+
+@plugin.tool(title="Answer wrongly", scopes=_scopes)
+async def answer_wrongly(text: str) -> Told:
+    return Told(value={text: text})
+
+@plugin.tool(title="Crash a thread", scopes=_scopes)
+async def crash(text: str) -> Told:
+    def die():
+        raise OSError(text)
+    thread = threading.Thread(target=die)
+    thread.start()
+    thread.join()
+    return Told(value="crashed")
+
+@plugin.resource("redmine://clumsy/{text}", name="clumsy", title="Fail")
+async def read(text: str) -> str:
+    raise TypeError(text)
+
+@plugin.prompt(title="Fail")
+async def clumsy_prompt(text: str) -> str:
+    raise AttributeError(text)
+"""
+
+
+def clumsy_plugin(folder: Path) -> Path:
+    """An installed plugin that puts what it is given into every error it raises."""
+    information = folder / "clumsy-1.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: clumsy\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[redmine_mcp]\nclumsy = clumsy:plugin\n")
+    (folder / "clumsy.py").write_text(f"CANARY = {CANARY!r}\n{CLUMSY}")
+    return folder
+
+
+async def be_clumsy(scene: Scene, tokens: Tokens) -> None:
+    """Fail in each way there is, and be told of none but the reference."""
+    for era in ("auto", "legacy"):
+        async with Client(f"{scene.url}/mcp", auth=tokens.access, mode=era) as client:
+            for tool in ("fail", "forbid", "answer_wrongly"):
+                with pytest.raises(ToolError, match="with the reference") as failed:
+                    await client.call_tool(tool, {"text": CANARY})
+                assert CANARY not in str(failed.value)
+            await client.call_tool("crash", {"text": CANARY})
+            with pytest.raises(MCPError, match="with the reference") as unread:
+                await client.read_resource(f"redmine://clumsy/{CANARY}")
+            with pytest.raises(MCPError, match="with the reference") as unrendered:
+                await client.get_prompt("clumsy_prompt", {"text": CANARY})
+            assert CANARY not in str(unread.value) + str(unrendered.value)
+
+
+async def be_strange(scene: Scene) -> None:
+    """Put secrets where they do not belong: into paths, queries, headers and bodies."""
+    key = load_seed().users[0].api_key
+    user = f"alice:{PASSWORD}"
+    basic = {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
+    async with httpx.AsyncClient(base_url=scene.url) as http:
+        await http.get(f"/{PASSWORD}/{key}", headers={"X-Redmine-API-Key": key})
+        await http.get(f"/health?key={key}&password={PASSWORD}", headers=basic)
+        await http.get("/ready", headers={"X-Request-Id": f"{PASSWORD} {key}", "Cookie": key})
+        await http.post("/mcp", content=f"{{{key}", headers={**basic, "User-Agent": CANARY})
+        await http.post("/token", data={"grant_type": CANARY, "code": key, "client_id": PASSWORD})
+        await http.post("/register", json={"client_name": CANARY, "redirect_uris": [f"x:{key}"]})
+        address = f"http://{user}@127.0.0.1/?key={key}"
+        await http.get("/authorize", params={"client_id": CANARY, "redirect_uri": address})
+        await http.get("/auth/callback", params={"error": CANARY, "state": key})
 
 
 async def work(scene: Scene, tokens: Tokens) -> None:
@@ -172,9 +309,8 @@ async def sign_in_wrongly(scene: Scene) -> None:
         await redeem(scene.url, client_id, code, "wrong-" + verifier),
         await redeem(scene.url, client_id, code[:-1], verifier),
         await redeem(scene.url, client_id, code, verifier),
-        await redeem(scene.url, client_id, code, verifier),
     ]
-    assert [400 if a.status_code >= 400 else 200 for a in answers] == [400, 400, 200, 400]
+    assert [400 if a.status_code >= 400 else 200 for a in answers] == [400, 400, 200]
     old = scene.learn(tokens_from(answers[2], client_id))
     scene.learn(tokens_from(await refresh(scene.url, old), client_id))
     again = await refresh(scene.url, old)
@@ -182,6 +318,8 @@ async def sign_in_wrongly(scene: Scene) -> None:
         scene.learn(tokens_from(again, client_id))
     unknown = Tokens(old.access, old.refresh[:-4], old.scopes, client_id)
     assert (await refresh(scene.url, unknown)).status_code >= 400
+    # A code that comes twice also ends what it was redeemed for, so this comes last.
+    assert (await redeem(scene.url, client_id, code, verifier)).status_code >= 400
 
 
 async def be_refused(scene: Scene) -> None:
@@ -246,10 +384,13 @@ async def bare_call(
 async def test_nothing_leaks(scene: Scene) -> None:
     """Redmine's secrets leave the server for Redmine only; texts and tokens for their client only.
 
-    Not in the log at its most talkative, not in the token store, not in /metrics or /ready.
+    Not in the log at its most talkative with all its tracebacks, not in the audit trail, not in
+    the spans, not in the token store, not in /metrics or /ready.
     """
     tokens = scene.learn(await sign_in(scene.url))
     await work(scene, tokens)
+    await be_clumsy(scene, tokens)
+    await be_strange(scene)
     await sign_in_wrongly(scene)
     await be_refused(scene)
     await be_revoked(scene, tokens)
@@ -265,9 +406,11 @@ async def test_nothing_leaks(scene: Scene) -> None:
     told_to_anybody = b"".join(answer.content for answer in public)
     told_to_clients = bytes(scene.to_us.answered)
     of_redmine, of_clients = scene.secrets_of_redmine, scene.secrets_of_clients
-    assert found_in(scene.log, of_redmine, of_clients) == {}
+    words_of_a_stranger: dict[str, Iterable[str]] = {"words of a stranger": [CANARY]}
+    for place in (scene.log, scene.audit, bytes(scene.spans), told_to_anybody):
+        assert found_in(place, of_redmine, of_clients, words_of_a_stranger) == {}
+    assert all(json.loads(line) for line in scene.process.stderr.splitlines()), "one stream of JSON"
     assert found_in(database, of_redmine, of_clients) == {}
-    assert found_in(told_to_anybody, of_redmine, of_clients) == {}
     assert found_in(told_to_clients, of_redmine) == {}
 
     # The search finds what is there, so each place was reached and each kind of secret was used.
@@ -280,6 +423,9 @@ async def test_nothing_leaks(scene: Scene) -> None:
     for place, words in (
         (scene.log, ['"event": "serving"', '"level": "debug"', "invalid_grant"]),
         (database, ["SQLite format 3"]),
+        (scene.log, ['"event": "crashed"', "RuntimeError", "clumsy.py", '"event": "http_request"']),
+        (scene.audit, ['"action": "signed_in"', '"tool": "fail"', '"reason": "internal"']),
+        (bytes(scene.spans), ["tools/call get_issue_details", "GET issues", "internal"]),
         (told_to_anybody, ["redmine_mcp_tool_calls_total{"]),
     ):
         assert {"words": words} == found_in(place, {"words": words})
