@@ -32,7 +32,7 @@ from fastmcp import Client
 from fastmcp.client.transports import FastMCPTransport
 from redmine_mcp_sandbox import Sandbox
 
-from redmine_mcp_core.server import INSTRUCTIONS
+from redmine_mcp_core.mcp_server import INSTRUCTIONS
 from redmine_mcp_core.testing import client_for, seen_by_model, text_of
 
 WRITTEN_TO = Path(__file__).with_suffix(".json")
@@ -76,6 +76,7 @@ ALPHA = {"project": "alpha"}
 DRAFT = {"subject": "Login fails", "tracker": "Bug", "priority": "High", "assignee": "me"}
 TASKS = (
     Task("25 open issues", "list_issues", ALPHA, 1_650),
+    Task("25 issues by priority", "list_issues", {**ALPHA, "sort": "-priority,due"}, 1_650),
     Task("issue 1 overview", "get_issue_details", {"issue_id": 1}, 1_800),
     Task("issue 1, everything", "get_issue_details", {"issue_id": 1, "focus": "everything"}),
     Task("search login", "search_issues", {"query": "login"}, 1_800),

@@ -26,7 +26,7 @@ from redmine_mcp_core import icons
 from redmine_mcp_core.confirmation import AskFirst
 from redmine_mcp_core.declaration import Effect, ToolDeclaration
 from redmine_mcp_core.redmine import Redmine, RedmineError
-from redmine_mcp_core.results import Result
+from redmine_mcp_core.results import Quotation, Result
 
 API_VERSION = 1
 """The version of this contract. A plugin that declares another one is refused, by name."""
@@ -51,7 +51,7 @@ class RedmineTool(FunctionTool):
         except AskFirst as asked:
             return InputRequiredToolResult(asked.question)
         except RedmineError as error:
-            raise ToolError(f"{error} [{error.code}]", log_level=logging.DEBUG) from error
+            raise ToolError(f"{_spoken(error)} [{error.code}]", log_level=logging.DEBUG) from error
         except ValidationError as error:
             raise ToolError(_bad_arguments(self.name, error), log_level=logging.DEBUG) from error
 
@@ -66,7 +66,7 @@ class _SpeakingResource(FunctionResource):
         try:
             return await super().read()
         except RedmineError as error:
-            raise ResourceError(str(error), log_level=logging.DEBUG) from error
+            raise ResourceError(_spoken(error), log_level=logging.DEBUG) from error
 
 
 class _SpeakingTemplate(FunctionResourceTemplate):
@@ -74,7 +74,7 @@ class _SpeakingTemplate(FunctionResourceTemplate):
         try:
             return await super().read(arguments)
         except RedmineError as error:
-            raise ResourceError(str(error), log_level=logging.DEBUG) from error
+            raise ResourceError(_spoken(error), log_level=logging.DEBUG) from error
 
 
 class _SpeakingPrompt(FunctionPrompt):
@@ -90,7 +90,7 @@ class _SpeakingPrompt(FunctionPrompt):
             if cause is None:  # the prompt's own words
                 raise
             if isinstance(cause, RedmineError):
-                raise PromptError(str(cause), log_level=logging.DEBUG) from cause
+                raise PromptError(_spoken(cause), log_level=logging.DEBUG) from cause
             if isinstance(cause, PydanticValidationError):
                 sentence = f"{self.name} was not rendered: {_problems(cause)}."
                 raise PromptError(sentence, log_level=logging.DEBUG) from cause
@@ -157,6 +157,7 @@ class Components:
                 output_schema=_output_schema(function),
             )
             fields = {name: getattr(parsed, name) for name in FunctionTool.model_fields}
+            fields["parameters"] = _without_empty_defaults(parsed.parameters)
             self.tools.append(RedmineTool(**fields, declaration=declaration))
             return function
 
@@ -230,6 +231,18 @@ class Plugin(Components):
         components.include(self)
 
 
+def _without_empty_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without defaults that say nothing: null, no, 0, and whatever is empty.
+
+    What is absent is left out anyway, and every conversation reads each of them.
+    """
+    properties = {
+        name: {part: value for part, value in about.items() if part != "default" or value}
+        for name, about in schema.get("properties", {}).items()
+    }
+    return {**schema, "properties": properties} if properties else schema
+
+
 def _output_schema(function: Callable[..., Any]) -> dict[str, Any]:
     """The schema of what ``Result.data`` gives: a field with a default may be absent."""
     returns = inspect.signature(function, eval_str=True).return_annotation
@@ -246,6 +259,11 @@ def _descriptions(function: Callable[..., Any]) -> dict[str, str]:
         for note in getattr(parameter.annotation, "__metadata__", ())
         if isinstance(note, FieldInfo) and note.description
     }
+
+
+def _spoken(error: RedmineError) -> str:
+    """The sentence for a model: what Redmine's users wrote stands between marks."""
+    return error.spoken(Quotation().inline)
 
 
 def _content(result: Result) -> list[ContentBlock]:

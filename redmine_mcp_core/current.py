@@ -16,6 +16,7 @@ from fastmcp.dependencies import Depends
 from fastmcp.server.dependencies import get_context
 
 from redmine_mcp_core.auth.caller import Caller
+from redmine_mcp_core.local_files import NO_LOCAL_FILES, LocalFiles
 from redmine_mcp_core.notebook import Notebook
 from redmine_mcp_core.redmine import Redmine
 
@@ -30,6 +31,8 @@ class Identity:
     caller: Caller
     redmine: Redmine
     notebook: Notebook
+    files: LocalFiles = NO_LOCAL_FILES
+    """Files of the caller's own computer, where this server runs on it."""
 
 
 _identity: ContextVar[Identity | None] = ContextVar("redmine_mcp_identity", default=None)
@@ -64,6 +67,10 @@ async def _notebook() -> Notebook:
     return current_identity().notebook
 
 
+async def _local_files() -> LocalFiles:
+    return current_identity().files
+
+
 async def _progress() -> Progress:
     # FastMCP's own Progress dependency keeps what it is told to itself.
     return get_context().report_progress
@@ -82,6 +89,11 @@ def CurrentCaller() -> Caller:  # noqa: N802
 def CurrentNotebook() -> Notebook:  # noqa: N802
     """What tools noted down for this caller, whichever replica they ran on."""
     return Depends(_notebook)
+
+
+def CurrentLocalFiles() -> LocalFiles:  # noqa: N802
+    """Files of this caller's own computer; none over HTTP, where they would be the server's."""
+    return Depends(_local_files)
 
 
 def CurrentProgress() -> Progress:  # noqa: N802

@@ -9,13 +9,16 @@ from typing import Any, TypeVar
 
 from redmine_mcp_core.redmine.errors import (
     AccountLocked,
+    Forbidden,
+    NotFound,
     RedmineError,
     ServerError,
     Unauthorized,
 )
+from redmine_mcp_core.redmine.fence import Fence
 from redmine_mcp_core.redmine.gateway import Credential, Gateway
-from redmine_mcp_core.redmine.names import Kind, find
-from redmine_mcp_core.redmine.sansio import MAX_PAGE_SIZE, segment
+from redmine_mcp_core.redmine.names import OF_PROJECTS, Kind, find
+from redmine_mcp_core.redmine.sansio import IDENTIFIER, MAX_PAGE_SIZE, segment
 
 _Answer = TypeVar("_Answer")
 
@@ -33,12 +36,15 @@ class Redmine:
         gateway: Gateway,
         credential: Credential,
         *,
+        fence: Fence | None = None,
         on_unauthorized: Callable[[], None] = lambda: None,
     ) -> None:
+        """``fence`` holds scopes where Redmine has none: for an API key or a password."""
         self._gateway = gateway
         self._credential = credential
+        self._fence = fence
         self._on_unauthorized = on_unauthorized
-        self._viewer = hashlib.sha256(credential.value.encode()).hexdigest()
+        self._viewer = hashlib.sha256(f"{credential.value} {fence}".encode()).hexdigest()
 
     def __repr__(self) -> str:
         return f"Redmine({self._gateway.base_url!r})"
@@ -70,6 +76,8 @@ class Redmine:
 
     async def download(self, path: str, *, limit: int) -> bytes:
         """Read a file of at most ``limit`` bytes. Raises ``RedmineError``."""
+        if self._fence:
+            self._fence.check("GET", path)
         return await self._speaking(
             path, self._gateway.download(path, credential=self._credential, limit=limit)
         )
@@ -102,30 +110,89 @@ class Redmine:
         rest = await asyncio.gather(*(page(offset) for offset in offsets))
         return [*found, *(item for items in rest for item in items)]
 
-    async def names(self, kind: Kind, project: int | str = "") -> dict[int, str]:
+    async def names(self, kind: Kind, of: int | str = "") -> dict[int, str]:
         """Id to name, from a list that is read once in five minutes. Raises ``RedmineError``.
 
-        Versions, categories, members and custom fields are those of a project.
+        Versions, categories, members and custom fields are those of a project, by id, identifier
+        or name.
         """
-        return await self._gateway.names.names(
-            kind,
-            self.all,
-            viewer=self._viewer,
-            project=segment(project) if project else "",
-        )
+        whose = await self._whose(kind, of)
+        return await self._gateway.names.names(kind, self.all, viewer=self._viewer, of=whose)
 
-    async def id_of(self, kind: Kind, wanted: int | str, project: int | str = "") -> int:
-        """The id of what was named, by id or name. Raises ``BadArgument`` with the valid names."""
-        return find(kind, await self.names(kind, project), wanted)
+    async def reference(self, kind: Kind, of: int | str = "") -> list[dict[str, Any]]:
+        """The records behind ``names``, as they were within five minutes; nobody may change them.
 
-    def forget_names(self, kind: Kind, project: int | str = "") -> None:
-        """Read this list of names again next time: something in it was just changed."""
-        self._gateway.names.forget(kind, viewer=self._viewer, project=str(project))
+        Besides, ``role`` has what the role with the id ``of`` may do, ``current_user`` the caller
+        with their memberships. Raises ``RedmineError``.
+        """
+        whose = await self._whose(kind, of)
+        return await self._gateway.names.records(kind, self.all, viewer=self._viewer, of=whose)
+
+    async def project(self, wanted: int | str) -> dict[str, Any]:
+        """A project as it was within five minutes, by identifier, id or name, open or closed.
+
+        It has its trackers if the caller may see issues. Raises ``BadArgument`` with the projects
+        there are, ``NotFound`` for a hidden one, or another ``RedmineError``.
+        """
+        text = str(wanted).strip()
+        if IDENTIFIER.fullmatch(text):
+            try:
+                return (await self.reference("project", text))[0]
+            except (NotFound, Forbidden):
+                # Redmine tells hidden from missing (403 and 404); who asks need not learn which.
+                pass
+        number = await self.id_of("projects", text)
+        try:
+            return (await self.reference("project", number))[0]
+        except (NotFound, Forbidden):
+            raise NotFound(f"Project “{text[:80]}”") from None
+
+    async def learned(self, about: str, learn: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """What ``learn`` returns, kept for this caller for five minutes under that name."""
+        kept, key = self._gateway.names.learned, (self._viewer, about)
+        if key in kept:
+            answer: _Answer = kept[key]
+        else:
+            answer = kept[key] = await learn()
+        return answer
+
+    async def id_of(self, kind: Kind, wanted: int | str, of: int | str = "") -> int:
+        """The id of what was named, by id or name. Raises ``BadArgument`` with the valid names.
+
+        A project may be named by its identifier as well, in any case.
+        """
+        if kind == "projects":
+            folded = str(wanted).strip().casefold()
+            for record in await self.reference(kind):
+                if record.get("identifier") == folded:
+                    return int(record["id"])
+        return find(kind, await self.names(kind, of), wanted)
+
+    def forget_names(self, kind: Kind, of: int | str = "") -> None:
+        """Read this list again next time: something in it was just changed.
+
+        What is of a project goes by the project's id.
+        """
+        self._gateway.names.forget(kind, viewer=self._viewer, of=str(of))
+        if kind == "projects":
+            self._gateway.names.forget_all("project", viewer=self._viewer)
+
+    async def _whose(self, kind: Kind, of: int | str) -> str:
+        """What a list is kept under: a project's by its id, however the project was spelt."""
+        if kind not in OF_PROJECTS or str(of).isdecimal():
+            return segment(of) if of else ""
+        try:
+            return str((await self.project(of))["id"])
+        except Forbidden:  # a sign-in may lack view_project and still see what is in the project
+            return segment(of)
 
     async def _request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        return await self._speaking(
+        if self._fence:
+            self._fence.check(method, path)
+        answer = await self._speaking(
             path, self._gateway.request(method, path, credential=self._credential, **options)
         )
+        return self._fence.trim(answer) if self._fence else answer
 
     async def _speaking(self, path: str, answer: Awaitable[_Answer]) -> _Answer:
         try:

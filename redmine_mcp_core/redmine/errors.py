@@ -12,34 +12,53 @@
     ├── Conflict               409, or a stale lock version
     ├── Invalid                422 or 400, field by field
     ├── BadArgument            Redmine was not asked, since it could not have answered well
+    ├── Busy                   not asked: too many of this caller's requests wait already
     ├── RateLimited            429, from a proxy before Redmine: it has no limits of its own
     ├── ServerError            any other 5xx
     └── Unreadable             an answer that is not what Redmine says
 
-``str(error)`` is a sentence for the person. No error carries a token or a request header.
+``str(error)`` is a sentence for the person. No error carries a token or a request header. What
+Redmine's users wrote, such as the names that would have done, is kept apart from our own words, so
+that whoever hands the sentence to a model can say which is which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 
 class RedmineError(Exception):
-    """Redmine did not do what was asked."""
+    """Redmine did not do what was asked.
+
+    The arguments are a sentence in parts: our own words and what came out of Redmine take turns,
+    as in ``BadArgument("There are: ", "New, Closed", ".")``.
+    """
 
     code: ClassVar[str] = "redmine_error"
     """Stable, for programs."""
     retryable: ClassVar[bool] = False
     """Whether the same request may succeed a little later."""
 
+    def __str__(self) -> str:
+        return "".join(map(str, self.args))
+
+    def spoken(self, quote: Callable[[str], str]) -> str:
+        """The sentence, with every part that came out of Redmine as ``quote`` returns it."""
+        return "".join(
+            quote(part) if place % 2 and part else part for place, part in enumerate(self.args)
+        )
+
 
 class Unreachable(RedmineError):
     code = "unreachable"
     retryable = True
 
-    def __init__(self) -> None:
-        super().__init__("Redmine cannot be reached just now. Try again in a minute.")
+    def __init__(self, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        """Seconds until Redmine is asked again; None where it was asked just now."""
+        again = f"{retry_after:.0f} seconds" if retry_after else "a minute"
+        super().__init__(f"Redmine cannot be reached just now. Try again in {again}.")
 
 
 class TimedOut(RedmineError):
@@ -116,15 +135,27 @@ class Invalid(RedmineError):
 
     def __init__(self, messages: Sequence[str]) -> None:
         self.messages = tuple(messages)
-        super().__init__(
-            f"Redmine refused the values: {'; '.join(self.messages)}."
-            if self.messages
-            else "Redmine refused the values without saying why."
-        )
+        if self.messages:
+            super().__init__("Redmine refused the values: ", "; ".join(self.messages), ".")
+        else:
+            super().__init__("Redmine refused the values without saying why.")
 
 
 class BadArgument(RedmineError):
     code = "bad_argument"
+
+
+class Busy(RedmineError):
+    code = "busy"
+    retryable = True
+
+    def __init__(self, retry_after: float) -> None:
+        self.retry_after = retry_after
+        """Seconds to wait."""
+        super().__init__(
+            "Too many of your requests are waiting for Redmine already, so this one was not made. "
+            f"Try again in {retry_after:.0f} seconds."
+        )
 
 
 class RateLimited(RedmineError):

@@ -1,4 +1,4 @@
-"""Names for ids and ids for names: statuses, trackers, projects, members, versions and the like.
+"""Reference data: statuses, trackers, projects, members, versions and the like, and their names.
 
 A person says "In Progress" and Redmine wants 2. What an administrator defines is the same for
 everybody and is asked once for all callers; what depends on who looks is kept per caller.
@@ -7,13 +7,13 @@ everybody and is asked once for all callers; what depends on who looks is kept p
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from cachetools import TTLCache
 
-from redmine_mcp_core.redmine.errors import BadArgument
+from redmine_mcp_core.redmine.errors import BadArgument, Unreadable
 
 KEPT_SECONDS = 300
 KEPT_ENTRIES = 5_000
@@ -34,27 +34,36 @@ Kind = Literal[
     "issue_categories",
     "members",
     "issue_custom_fields",
+    "project",
+    "role",
+    "current_user",
 ]
+
+_ALONE: frozenset[Kind] = frozenset({"project", "role", "current_user"})
+"""Lists of one: a project by any of its references, a role by its id, the caller."""
+OF_PROJECTS: frozenset[Kind] = frozenset(
+    {"versions", "issue_categories", "members", "issue_custom_fields"}
+)
+
+Records = list[dict[str, Any]]
 
 
 class Read(Protocol):
-    """Reads a whole list: its path, the key of the answer that holds it, and what to include."""
+    """Reads a whole list: its path, the key of the answer that holds it, and parameters."""
 
-    def __call__(
-        self, path: str, key: str, *, include: str | None
-    ) -> Awaitable[list[dict[str, Any]]]: ...
+    def __call__(self, path: str, key: str, **params: Any) -> Awaitable[Records]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where a kind of name is listed."""
+    """Where a kind of record is listed."""
 
     singular: str
     path: str
     key: str
     shared: bool = False
     """Whether everybody sees the same list (Redmine asks no permission for it)."""
-    include: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 _SOURCES: Mapping[Kind, _Source] = {
@@ -67,46 +76,79 @@ _SOURCES: Mapping[Kind, _Source] = {
         "activity", "/enumerations/time_entry_activities.json", "time_entry_activities", shared=True
     ),
     "roles": _Source("role", "/roles.json", "roles", shared=True),
-    "projects": _Source("project", "/projects.json", "projects"),
+    # Without a status Redmine lists the active ones alone (app/models/project_query.rb).
+    "projects": _Source("project", "/projects.json", "projects", params={"status": "1|5"}),
     "queries": _Source("saved query", "/queries.json", "queries"),
-    "versions": _Source("version", "/projects/{project}/versions.json", "versions"),
+    "versions": _Source("version", "/projects/{of}/versions.json", "versions"),
     "issue_categories": _Source(
-        "category", "/projects/{project}/issue_categories.json", "issue_categories"
+        "category", "/projects/{of}/issue_categories.json", "issue_categories"
     ),
-    "members": _Source("member", "/projects/{project}/memberships.json", "memberships"),
+    "members": _Source("member", "/projects/{of}/memberships.json", "memberships"),
     "issue_custom_fields": _Source(
-        "custom field", "/projects/{project}.json", "project", include="issue_custom_fields"
+        "custom field", "/projects/{of}.json", "project", params={"include": "issue_custom_fields"}
+    ),
+    "project": _Source("project", "/projects/{of}.json", "project", params={"include": "trackers"}),
+    "role": _Source("role", "/roles/{of}.json", "role", shared=True),
+    "current_user": _Source(
+        "user", "/users/current.json", "user", params={"include": "memberships"}
     ),
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _List:
+    """What was read, and its names."""
+
+    records: Records
+    names: dict[int, str]
+
+
 class NameCache:
-    """The lists of names of one Redmine, kept for five minutes."""
+    """The reference data of one Redmine, kept for five minutes."""
 
-    def __init__(self) -> None:
-        self._kept: TTLCache[tuple[str, Kind, str], dict[int, str]] = TTLCache(
-            KEPT_ENTRIES, KEPT_SECONDS
-        )
+    def __init__(self, on_lookup: Callable[[bool], None] = lambda _: None) -> None:
+        """``on_lookup`` is told of each look-up whether the list was kept already."""
+        self._on_lookup = on_lookup
+        self._kept: TTLCache[tuple[str, Kind, str], _List] = TTLCache(KEPT_ENTRIES, KEPT_SECONDS)
+        self.learned: TTLCache[tuple[str, str], Any] = TTLCache(KEPT_ENTRIES, KEPT_SECONDS)
+        """What was concluded from answers, by caller and by what it is about."""
 
-    async def names(self, kind: Kind, read: Read, *, viewer: str, project: str) -> dict[int, str]:
+    async def names(self, kind: Kind, read: Read, *, viewer: str, of: str) -> dict[int, str]:
         """Id to name. ``viewer`` keeps apart what callers see; raises ``RedmineError``."""
+        return (await self._list(kind, read, viewer, of)).names
+
+    async def records(self, kind: Kind, read: Read, *, viewer: str, of: str) -> Records:
+        """The records themselves, which nobody may change. Raises ``RedmineError``."""
+        return (await self._list(kind, read, viewer, of)).records
+
+    async def _list(self, kind: Kind, read: Read, viewer: str, of: str) -> _List:
         source = _SOURCES[kind]
-        key = ("" if source.shared else viewer, kind, project)
+        key = (_whose(kind, viewer), kind, of)
         known = self._kept.get(key)
+        self._on_lookup(known is not None)
         if known is None:
-            found = await read(
-                source.path.format(project=project), source.key, include=source.include
-            )
-            known = dict(_pairs(kind, found))
-            self._kept[key] = known
+            found = await read(source.path.format(of=of), source.key, **source.params)
+            if kind in _ALONE and len(found) != 1:
+                raise Unreadable
+            known = self._kept[key] = _List(found, dict(_pairs(kind, found)))
         return known
 
-    def forget(self, kind: Kind, *, viewer: str, project: str = "") -> None:
+    def forget(self, kind: Kind, *, viewer: str, of: str = "") -> None:
         """Ask again next time: something of this kind was just changed."""
-        self._kept.pop(("" if _SOURCES[kind].shared else viewer, kind, project), None)
+        self._kept.pop((_whose(kind, viewer), kind, of), None)
+
+    def forget_all(self, kind: Kind, *, viewer: str) -> None:
+        """The same for every list of this kind, whatever it is of."""
+        whose = _whose(kind, viewer)
+        for key in [key for key in self._kept if key[:2] == (whose, kind)]:
+            self._kept.pop(key, None)
 
 
-def _pairs(kind: Kind, found: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+def _whose(kind: Kind, viewer: str) -> str:
+    return "" if _SOURCES[kind].shared else viewer
+
+
+def _pairs(kind: Kind, found: Records) -> Iterator[tuple[int, str]]:
     for item in found:
         match kind:
             case "members":
@@ -117,6 +159,8 @@ def _pairs(kind: Kind, found: list[dict[str, Any]]) -> Iterator[tuple[int, str]]
             case "issue_custom_fields":
                 for field in item.get("issue_custom_fields", ()):
                     yield int(field["id"]), str(field["name"])
+            case "project" | "role" | "current_user":
+                return  # of one record nobody needs a list of names
             case _:
                 yield int(item["id"]), str(item["name"])
 
@@ -138,11 +182,12 @@ def find(kind: Kind, names: Mapping[int, str], wanted: int | str) -> int:
     singular = _SOURCES[kind].singular
     if fitting:
         either = ", ".join(f"{names[number]} (id {number})" for number in fitting[:SHOWN_NAMES])
-        raise BadArgument(f"“{text[:80]}” may be any of these: {either}. Give the id.")
-    raise BadArgument(f"There is no {singular} “{text[:80]}” here. There are: {_listed(names)}.")
+        raise BadArgument(f"“{text[:80]}” may be any of these: ", either, ". Give the id.")
+    raise BadArgument(f"There is no {singular} “{text[:80]}” here. There are: ", *_listed(names))
 
 
-def _listed(names: Mapping[int, str]) -> str:
+def _listed(names: Mapping[int, str]) -> tuple[str, str]:
+    """The names as an error tells them, and how many more there are."""
     shown = list(names.values())[:SHOWN_NAMES]
     more = len(names) - len(shown)
-    return (", ".join(shown) or "none") + (f" and {more} more" if more > 0 else "")
+    return ", ".join(shown), f" and {more} more." if more > 0 else "." if shown else "none."

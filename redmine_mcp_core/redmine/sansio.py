@@ -27,6 +27,9 @@ PAGE_SIZE = 25
 MAX_PAGE_SIZE = 100
 """Redmine lowers any larger ``limit`` to this (app/controllers/application_controller.rb)."""
 
+IDENTIFIER = re.compile(r"[a-z0-9_-]{1,100}")
+"""A project's identifier (app/models/project.rb), or its id."""
+
 _SAFE_SEGMENT = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 

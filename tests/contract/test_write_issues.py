@@ -254,6 +254,50 @@ class TestUpdate:
         assert_empty(fresh_redmine.send(None, "PUT", "/issues/9.json", {}), 401, BASIC)
 
 
+class TestWorkflow:
+    """What the workflow requires of a Developer, or keeps from them, in a Support issue."""
+
+    def test_required_fields(self, fresh_redmine: Target) -> None:
+        """For the status that it is to have; a field that is not sent counts as it is."""
+        fields = [{"id": 2, "value": ""}]
+        resolved = {"status_id": 3, "custom_fields": fields, "due_date": ""}
+
+        assert_invalid(
+            change(fresh_redmine, 5, "bob", **resolved),
+            "Due date cannot be blank",
+            "Severity cannot be blank",
+        )
+        assert_done(change(fresh_redmine, 5, "alice", **resolved))
+
+    def test_read_only_fields(self, fresh_redmine: Target) -> None:
+        """They are dropped without a word; for the status that it is to have, again."""
+        fields = [{"id": 4, "value": "3"}]
+        before = issue(fresh_redmine, 5)
+        assert_done(change(fresh_redmine, 5, "bob", priority_id=1, custom_fields=fields))
+        assert issue(fresh_redmine, 5) == before
+
+        assert_done(change(fresh_redmine, 5, "bob", status_id=2, priority_id=1))
+        assert issue(fresh_redmine, 5)["priority"]["name"] == "Low"
+
+    def test_new_issue(self, fresh_redmine: Target) -> None:
+        """A new one begins with the first status, and its rules."""
+        wishes = {"project_id": 1, "tracker_id": 3, "subject": "x", "priority_id": 5}
+        shown = create(fresh_redmine, "bob", **wishes).json()["issue"]
+
+        assert shown["priority"]["name"] == "Normal"
+
+    def test_wrong_values_of_read_only_fields(self, fresh_redmine: Target) -> None:
+        """Nobody complains of what is dropped, and of each other wrong value somebody does."""
+        wrong = {"priority_id": 0, "due_date": "x", "lock_version": -1}
+
+        assert_invalid(change(fresh_redmine, 5, "bob", **wrong), "Due date is not a valid date")
+        assert_invalid(
+            change(fresh_redmine, 5, "alice", **wrong),
+            "Priority cannot be blank",
+            "Due date is not a valid date",
+        )
+
+
 class TestDelete:
     def test_takes_subtasks_and_relations_along(self, fresh_redmine: Target) -> None:
         """A deleted issue is gone with its subtasks; others lose their relation to it."""

@@ -80,6 +80,16 @@ def projects
   end
 end
 
+def workflow
+  roles = Role.all.index_by(&:name)
+  WorkflowPermission.delete_all
+  SEED['workflow_permissions'].each do |row|
+    WorkflowPermission.create!(:role => roles.fetch(row['role']), :tracker_id => row['tracker_id'],
+                               :old_status_id => row['status_id'],
+                               :field_name => row['field_name'], :rule => row['rule'])
+  end
+end
+
 def memberships
   given, inherited = SEED['memberships'].partition { |row| row['inherited_from'].nil? }
   given.each do |row|
@@ -204,6 +214,7 @@ begin
     issues
     work
     oauth_applications
+    workflow
   end
   # Only after the commit: some callbacks wait for it.
   ActiveRecord::Base.transaction do

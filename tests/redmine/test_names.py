@@ -6,10 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
+from redmine_mcp_sandbox import Sandbox
 
 from redmine_mcp_core.redmine import BadArgument, Credential, Gateway, Redmine
 from redmine_mcp_core.redmine.names import find
 
+URL = "http://redmine.test"
+ALPHA: dict[str, Any] = {"project": {"id": 1, "identifier": "alpha", "name": "Alpha"}}
 STATUSES = {1: "New", 2: "In Progress", 3: "In Review", 4: "Closed", 12: "2"}
 
 
@@ -112,7 +115,7 @@ async def test_what_depends_on_who_looks_is_kept_apart() -> None:
 
 async def test_what_was_changed_is_read_again() -> None:
     """A version just made is known by name at once."""
-    lists = Lists(versions={"versions": [{"id": 1, "name": "1.0"}], "total_count": 1})
+    lists = Lists(alpha=ALPHA, versions={"versions": [{"id": 1, "name": "1.0"}], "total_count": 1})
 
     async with lists.gateway() as gateway:
         redmine = user(gateway)
@@ -120,7 +123,7 @@ async def test_what_was_changed_is_read_again() -> None:
         lists.lists["versions"]["versions"].append({"id": 2, "name": "2.0"})
         with pytest.raises(BadArgument):
             await redmine.id_of("versions", "2.0", "alpha")
-        redmine.forget_names("versions", "alpha")
+        redmine.forget_names("versions", 1)
 
         assert await redmine.id_of("versions", "2.0", "alpha") == 2
 
@@ -141,16 +144,59 @@ async def test_members_are_people_and_groups() -> None:
     )
 
     async with lists.gateway() as gateway:
-        names = await user(gateway).names("members", "alpha")
+        names = await user(gateway).names("members", 1)
 
     assert names == {5: "Alice Ace", 9: "Team Red"}
 
 
 async def test_custom_fields_are_those_of_a_project() -> None:
     """Read from the project itself, since the list is for administrators."""
+    fields = [{"id": 1, "name": "Customer"}]
+    lists = Lists(**{"1": {"project": {**ALPHA["project"], "issue_custom_fields": fields}}})
+
+    async with lists.gateway() as gateway:
+        assert await user(gateway).names("issue_custom_fields", 1) == {1: "Customer"}
+
+
+@pytest.mark.parametrize("spelt", ["alpha", "1", 1, "Alpha", "ALPHA", " alpha "])
+async def test_a_project_is_one_however_it_is_spelt(spelt: int | str) -> None:
+    """What was read of it by one name is not read again by another."""
     lists = Lists(
-        alpha={"project": {"id": 1, "issue_custom_fields": [{"id": 1, "name": "Customer"}]}}
+        alpha=ALPHA,
+        **{"1": ALPHA},
+        projects=[ALPHA["project"]],
+        versions={"versions": [{"id": 1, "name": "1.0"}], "total_count": 1},
     )
 
     async with lists.gateway() as gateway:
-        assert await user(gateway).names("issue_custom_fields", "alpha") == {1: "Customer"}
+        redmine = user(gateway)
+        await redmine.names("versions", 1)
+        assert await redmine.names("versions", spelt) == {1: "1.0"}
+
+    assert lists.read.count("/projects/1/versions.json") == 1
+    assert "/projects/alpha/versions.json" not in lists.read
+
+
+async def test_a_project_is_asked_for_once() -> None:
+    """Until something of the projects was changed."""
+    lists = Lists(alpha=ALPHA)
+
+    async with lists.gateway() as gateway:
+        redmine = user(gateway)
+        assert (await redmine.project("alpha"))["id"] == 1
+        await redmine.project("alpha")
+        assert len(lists.read) == 1
+        redmine.forget_names("projects")
+        await redmine.project("alpha")
+
+    assert len(lists.read) == 2
+
+
+async def test_a_closed_project_is_found_by_its_name() -> None:
+    """Redmine lists only active ones, unless it is asked for both."""
+    sandbox = Sandbox(URL)
+    async with Gateway(URL, transport=httpx.ASGITransport(sandbox.app)) as gateway:
+        redmine = Redmine(gateway, Credential.api_key(sandbox.api_key("alice")))
+        await redmine.put("/projects/gamma/close.json", {})
+        assert (await redmine.project("Gamma (private)"))["identifier"] == "gamma"
+        assert await redmine.id_of("projects", "GAMMA") == 3

@@ -146,7 +146,7 @@ def test_visible_text_is_visible(text: str) -> None:
         ("", ""),
         ("  a  b ", "a b"),
         ("Subject\r\n#1 closed", "Subject #1 closed"),
-        ("a\u2028b\u2029c\x85d\x0be", "a b cde"),
+        ("a\u2028b\u2029c\x85d\x0be", "a b c d e"),
         ("\u202ename", "name"),
     ],
 )

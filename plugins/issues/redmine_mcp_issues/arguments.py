@@ -29,7 +29,7 @@ Watchers = Annotated[tuple[str | int, ...], Field(max_length=50), WithJsonSchema
 Relations = Annotated[
     tuple[str | int, ...],
     Field(max_length=50),
-    WithJsonSchema({**_TEXTS, "description": "Such as blocks #12"}),
+    WithJsonSchema({**_TEXTS, "description": "Such as blocks #12, precedes #12 +2 days"}),
 ]
 Key = Annotated[
     str | None,

@@ -68,7 +68,7 @@ async def custom_field_id(redmine: Redmine, name: str, project: str) -> int:
     try:
         return await id_in(redmine, "issue_custom_fields", name.removeprefix("cf_"), project)
     except BadArgument as error:
-        raise BadArgument(f"{error} Other filters: {', '.join(FILTERS)}.") from None
+        raise BadArgument(*error.args, "", f" Other filters: {', '.join(FILTERS)}.") from None
 
 
 async def _stored_as(asked: Asked) -> list[str]:

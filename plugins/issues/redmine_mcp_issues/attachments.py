@@ -3,8 +3,7 @@
 A file is always named together with its issue. Redmine hands out and deletes those of wiki pages,
 news and the like by the same ids, asks no scope of the sign-in for either, and does not say to what
 a file belongs (``GET /attachments/:id``). So what is not in the issue is not touched, and deleting
-takes a sign-in that may edit. Files on this computer are not read: over a network they would be
-the server's own.
+takes a sign-in that may edit, be it one's own issues only (``Issue#attachments_deletable?``).
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr
@@ -20,20 +20,28 @@ from redmine_mcp_core import (
     BadArgument,
     Caller,
     CurrentCaller,
+    CurrentLocalFiles,
     CurrentRedmine,
+    Forbidden,
     Image,
+    LocalFiles,
+    MissingScope,
     NotFound,
     Quotation,
     Redmine,
+    RedmineError,
     Result,
     confirmed,
     line,
+    quoted,
+    visible,
 )
 from redmine_mcp_issues.arguments import Text
 from redmine_mcp_issues.changes import noted
 from redmine_mcp_issues.checks import WouldFail, check_privacy
-from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise, quoted
+from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise
 from redmine_mcp_issues.files import image_type, text_of
+from redmine_mcp_issues.permissions import EDITING
 from redmine_mcp_issues.plugin import plugin
 from redmine_mcp_issues.reaching import issue_of
 from redmine_mcp_issues.request import Request
@@ -131,6 +139,7 @@ async def get_attachment(
     text = text_of(content, found["content_type"])
     if text is None:
         return Attachment(**found, why_not="It is neither text nor an image.")
+    text = visible(text)
     if offset and offset >= len(text):
         raise BadArgument(f"The text has {len(text)} characters: offset is beyond them.")
     end = offset + PAGE
@@ -150,48 +159,48 @@ async def get_attachment(
 )
 async def add_attachment(
     issue_id: Id,
-    filename: Annotated[str, Field(min_length=1, max_length=255)],
+    filename: Annotated[str, Field(max_length=255)] = "",
     text: Text = None,
     base64_content: Text = None,
+    path: Annotated[
+        Text, Field(description="Of a file on your computer, if this server runs there")
+    ] = None,
     description: str = "",
     notes: Annotated[str, Field(description="A comment that goes with it")] = "",
     private_notes: bool = False,
     redmine: Redmine = CurrentRedmine(),
     caller: Caller = CurrentCaller(),
+    files: LocalFiles = CurrentLocalFiles(),
 ) -> FileChange:
-    """Attach a file to an issue, given as text or in base64."""
-    content = _content(text, base64_content)
-    name = line(filename)
+    """Attach a file to an issue, given as text, in base64 or by its path."""
+    content, name = await _content(text, base64_content, path, files)
+    name = line(filename) or name
     if not name:
         raise BadArgument("filename is empty.")
-    issue = await issue_of(redmine, issue_id, {"attachments"})
-    request = Request(notes=notes, private_notes=private_notes)
-    author, project = issue["author"]["id"], issue["project"]["id"]
-    if problems := await check_privacy(redmine, caller, request, project, author):
-        raise WouldFail(problems)
+    body: dict[str, Any] = {"notes": notes, "private_notes": private_notes} if notes else {}
+    if notes and private_notes:
+        await _check_privacy(redmine, caller, issue_id, body)
     upload = (await redmine.upload("/uploads.json", content, filename=name))["upload"]
-    body: dict[str, Any] = {
-        "uploads": [{"token": upload["token"], "filename": name, "description": description}]
-    }
-    if notes:
-        body |= {"notes": notes, "private_notes": private_notes}
-    await redmine.put(f"/issues/{issue_id}.json", {"issue": body})
+    body["uploads"] = [{"token": upload["token"], "filename": name, "description": description}]
+    try:
+        await redmine.put(f"/issues/{issue_id}.json", {"issue": body})
+    except RedmineError as error:
+        await _taken_back(redmine, upload["id"], error)
+        if isinstance(error, Forbidden | NotFound):
+            await issue_of(redmine, issue_id)  # hidden and missing are told alike
+        raise
     after = await issue_of(redmine, issue_id, {"attachments", "journals"})
-    known = {file["id"] for file in issue.get("attachments", ())}
-    new = [
-        file
-        for file in after.get("attachments", ())
-        if file["id"] not in known and file["filesize"] == len(content)
-    ]
-    if not new:
+    try:
+        file = _file(after, upload["id"])
+    except NotFound:
         raise NotFound(
             f"The file, although Redmine took it: what was to be attached to #{issue_id}"
-        )
+        ) from None
     came = bool(notes) and noted(after, notes, private=private_notes)
     return FileChange(
         issue_id=issue_id,
-        attachment_id=new[-1]["id"],
-        filename=line(new[-1]["filename"]),
+        attachment_id=file["id"],
+        filename=line(file["filename"]),
         outcome="attached to",
         noted=came,
         dropped=("the note",) if notes and not came else (),
@@ -200,7 +209,8 @@ async def add_attachment(
 
 @plugin.tool(
     title="Delete an attachment",
-    scopes={"view_issues", "edit_issues"},
+    scopes={"view_issues"},
+    optional_scopes={"edit_issues", "edit_own_issues"},
     destroys=True,
     listed=False,
 )
@@ -209,9 +219,17 @@ async def delete_attachment(
     attachment_id: Id,
     confirm: bool = False,
     redmine: Redmine = CurrentRedmine(),
+    caller: Caller = CurrentCaller(),
 ) -> FileChange:
     """Delete a file of an issue. Asks the person first."""
-    file = _file(await issue_of(redmine, issue_id, {"attachments"}), attachment_id)
+    if caller.scopes.isdisjoint(EDITING):
+        raise MissingScope(EDITING)
+    issue = await issue_of(redmine, issue_id, {"attachments"})
+    if "edit_issues" not in caller.scopes:
+        (user,) = await redmine.reference("current_user")
+        if issue["author"]["id"] != user["id"]:
+            raise MissingScope(["edit_issues"])
+    file = _file(issue, attachment_id)
     about = f"{line(file['filename'])} ({file['filesize']} B)"
     question = f"Delete file {attachment_id} of #{issue_id} for good?\n{quoted(about)}"
     await confirmed(question, confirm=confirm)
@@ -240,20 +258,45 @@ def _file(issue: dict[str, Any], attachment_id: int) -> dict[str, Any]:
     raise NotFound(f"File {attachment_id} of #{issue['id']}")
 
 
-def _content(text: str | None, encoded: str | None) -> bytes:
-    """The bytes to upload. Raises ``BadArgument``."""
-    if (text is None) == (encoded is None):
-        raise BadArgument("Give either text or base64_content.")
+async def _check_privacy(
+    redmine: Redmine, caller: Caller, issue_id: int, note: dict[str, Any]
+) -> None:
+    """Raise ``WouldFail`` where a note meant to be private would become public."""
+    issue = await issue_of(redmine, issue_id)
+    author, project = issue["author"]["id"], issue["project"]["id"]
+    if problems := await check_privacy(redmine, caller, Request(**note), project, author):
+        raise WouldFail(problems)
+
+
+async def _taken_back(redmine: Redmine, upload_id: int, error: RedmineError) -> None:
+    """Delete an upload that was attached to nothing, which Redmine would keep.
+
+    Not after an error that says nothing of what was done: then it may well be attached.
+    """
+    if not error.retryable:
+        with suppress(RedmineError):
+            await redmine.delete(f"/attachments/{upload_id}.json")
+
+
+async def _content(
+    text: str | None, encoded: str | None, path: str | None, files: LocalFiles
+) -> tuple[bytes, str]:
+    """The bytes to upload, and the name that they have on this computer. Raises ``BadArgument``."""
+    if [text, encoded, path].count(None) != 2:
+        raise BadArgument("Give either text or base64_content or path.")
+    name = ""
     try:
-        content = (
-            base64.b64decode("".join(encoded.split()), validate=True)
-            if encoded is not None
-            else (text or "").encode()
-        )
+        if path is not None:
+            file = await files.read(path, limit=MAX_UPLOAD)
+            content, name = file.content, file.name
+        elif encoded is not None:
+            content = base64.b64decode("".join(encoded.split()), validate=True)
+        else:
+            content = (text or "").encode()
     except (binascii.Error, ValueError):
         raise BadArgument("base64_content is not base64.") from None
     if not content:
         raise BadArgument("The file is empty, and Redmine takes no empty files.")
     if len(content) > MAX_UPLOAD:
         raise BadArgument(f"The file has {len(content)} bytes; {MAX_UPLOAD} are the most.")
-    return content
+    return content, name

@@ -26,6 +26,7 @@ from redmine_mcp_core import (
     Redmine,
     RedmineError,
     Result,
+    line,
 )
 from redmine_mcp_issues.changes import WrittenIssue
 from redmine_mcp_issues.listed import list_issues
@@ -197,7 +198,7 @@ async def _each(
                 again.append(issue_id)
                 return IssueOutcome(id=issue_id, outcome="not_tried")
             stopped = stopped or error.retryable or error.code in _STOPPING
-            found = IssueOutcome(id=issue_id, outcome="failed", failed=(str(error),))
+            found = IssueOutcome(id=issue_id, outcome="failed", failed=(line(str(error)),))
         done += 1
         await progress(done, len(ids))
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -58,26 +58,28 @@ class WrittenIssue(Result):
     """What Redmine does not tell before the write; only of a dry run."""
 
     def text(self) -> str:
-        rows = [self.summary, *(change.text() for change in self.changes)]
-        body = "\n".join(filter(None, rows))
-        parts = [
-            _HEAD[self.outcome].format(id=self.id, updated_on=self.updated_on),
-            Quotation().enclose(body) if body else "",
+        rows = [
+            self.summary,
+            *(change.text() for change in self.changes),
             f"Also: {'; '.join(self.done)}." if self.done else "",
             f"Silently dropped by Redmine: {'; '.join(self.dropped)}. {_WHY}"
             if self.dropped
             else "",
             f"Not done: {'; '.join(self.failed)}." if self.failed else "",
-            self._verdict(),
+            f"It would fail: {' '.join(self.problems)}" if self.problems else "",
+        ]
+        body = "\n".join(filter(None, rows))
+        parts = [
+            _HEAD[self.outcome].format(id=self.id, updated_on=self.updated_on),
+            Quotation().enclose(body) if body else "",  # each of these rows may hold names
+            *self._verdict(),
         ]
         return "\n".join(filter(None, parts))
 
-    def _verdict(self) -> str:
-        if self.outcome != "dry_run":
-            return ""
-        found = " ".join(self.problems)
-        verdict = f"It would fail: {found}" if found else "Nothing speaks against it."
-        return f"{verdict}\nNot known: {'; '.join(self.unknown)}." if self.unknown else verdict
+    def _verdict(self) -> Iterator[str]:
+        if self.outcome == "dry_run":
+            yield "" if self.problems else "Nothing speaks against it."
+            yield f"Not known: {'; '.join(self.unknown)}." if self.unknown else ""
 
 
 def changes_between(before: Mapping[str, Value], after: Mapping[str, Value]) -> tuple[Change, ...]:

@@ -2,14 +2,7 @@
 
 Redmine answers 204 and leaves out what the caller may not set, so a forbidden status change looks
 like success. What can be known beforehand for nothing is checked before every write. A dry run asks
-further: for the caller's roles, the tracker's fields, and Redmine's own validation.
-
-That last one is a write that cannot succeed. An update carries a stale ``lock_version``: Redmine
-validates it, names what is wrong, and then refuses it as out of date, within a transaction that it
-rolls back (app/controllers/issues_controller.rb, ``save_issue_with_child_records``). A role that
-may not edit has its ``lock_version`` dropped together with every other attribute (they are one
-``safe_attributes`` group in app/models/issue.rb), and nothing is left to be written. Attributes of
-other groups, notes and time never go along. A new issue carries a subject that is too long.
+further: for the caller's roles, the tracker's fields, and Redmine's own validation (trying.py).
 """
 
 from __future__ import annotations
@@ -18,19 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from redmine_mcp_core import BadArgument, Caller, Forbidden, Invalid, NotFound, Redmine, line
+from redmine_mcp_core import BadArgument, Caller, Forbidden, NotFound, Redmine, line
 from redmine_mcp_issues.attributes import Value
 from redmine_mcp_issues.custom import options, seen_values
-from redmine_mcp_issues.draft import SUBJECT_CHARACTERS, Draft
+from redmine_mcp_issues.draft import Draft
 from redmine_mcp_issues.permissions import lacking, permissions_in
 from redmine_mcp_issues.request import Request
-
-STALE = -1
-"""No issue has this ``lock_version``: Rails counts it from 0."""
+from redmine_mcp_issues.trying import complaints, read_only, untold
 
 NOT_THERE = "One of the watchers"
 """What it can only be when Redmine says 404 to a new issue in a project that is there."""
-WORKFLOW = "which fields the workflow makes read-only for you; the write would drop those"
+WORKFLOW = "whether the workflow makes {} read-only for you; the write would drop it"
 FIRST_STATUS = "which status a new issue may have here"
 OTHER_STATUSES = "which status may follow the change of tracker or project"
 
@@ -41,7 +32,7 @@ class WouldFail(BadArgument):
     code = "would_fail"
 
     def __init__(self, problems: Iterable[str]) -> None:
-        super().__init__(f"Nothing was written. {' '.join(problems)}")
+        super().__init__("Nothing was written. ", " ".join(problems), "")
 
 
 @dataclass(slots=True)
@@ -88,12 +79,15 @@ def _check_status(
 async def check_privacy(
     redmine: Redmine, caller: Caller, request: Request, project_id: int, author: int | None
 ) -> list[str]:
-    """Why what is meant to be private would become public: Redmine drops the flag, not the text."""
+    """Why what is meant to be private would become public: Redmine drops the flag, not the text.
+
+    What cannot be taken back is not judged by what was known a few minutes ago.
+    """
     secret = ["private"] if request.attributes.get("private") else []
     secret += ["private_notes"] if request.notes and request.private_notes else []
     if not secret:
         return []
-    held = await permissions_in(redmine, caller, project_id, author_id=author)
+    held = await permissions_in(redmine, caller, project_id, author_id=author, fresh=True)
     return [
         f"It would become public: your role here lacks {needed}, which {', '.join(given)} needs."
         for needed, given in lacking(secret, held, new=author is None).items()
@@ -109,20 +103,32 @@ async def by_asking(
     home: Mapping[str, Any],
     issue: Mapping[str, Any] | None,
 ) -> Findings:
-    """What roles, tracker and Redmine's validation say. Nothing is written. Three questions or so.
+    """What roles, tracker and Redmine's validation say. Nothing is written. Two questions.
 
     Raises ``RedmineError`` where Redmine cannot be asked.
     """
-    found = Findings(unknown=[WORKFLOW])
+    found = Findings()
     author = issue["author"]["id"] if issue else None
     held = await permissions_in(redmine, caller, home["id"], author_id=author)
+    lacks = lacking(arguments, held, new=issue is None)
     found.problems += [
         f"Your role in {line(home['name'])} lacks {needed}, which {', '.join(given)} needs."
-        for needed, given in lacking(arguments, held, new=issue is None).items()
+        for needed, given in lacks.items()
     ]
-    found.problems += await _disabled(redmine, draft, issue)
+    disabled = await _disabled(redmine, draft, issue)
+    found.problems += disabled
     try:
-        found.problems += await _validated(redmine, draft, home, issue)
+        said = await complaints(redmine, draft, issue)
+        sentences = await explained(redmine, said, draft, str(home["id"]))
+        found.problems += [f"{sentence}." for sentence in sentences]
+        if not (lacks or disabled):
+            dropped = await read_only(redmine, draft, issue, said)
+            found.problems += [
+                f"{draft.wanted[key].label} is read-only here, by workflow or subtasks."
+                for key in dropped
+            ]
+            if hidden := untold(draft):
+                found.unknown.append(WORKFLOW.format(", ".join(hidden)))
     except NotFound:
         found.problems.append(str(NotFound(NOT_THERE)))
     except Forbidden:
@@ -134,7 +140,7 @@ async def by_asking(
 async def _disabled(redmine: Redmine, draft: Draft, issue: Mapping[str, Any] | None) -> list[str]:
     """Standard fields that the tracker does not have (app/models/tracker.rb, CORE_FIELDS)."""
     tracker_id = draft.body.get("tracker_id") or (issue["tracker"]["id"] if issue else None)
-    trackers = await redmine.all("/trackers.json", "trackers")
+    trackers = await redmine.reference("trackers")
     known = {field for item in trackers for field in item.get("enabled_standard_fields", ())}
     for item in trackers:
         if item["id"] == tracker_id:
@@ -143,34 +149,6 @@ async def _disabled(redmine: Redmine, draft: Draft, issue: Mapping[str, Any] | N
             if labels:
                 return [f"Tracker {line(item['name'])} has no {', '.join(labels)}."]
     return []
-
-
-async def _validated(
-    redmine: Redmine, draft: Draft, home: Mapping[str, Any], issue: Mapping[str, Any] | None
-) -> list[str]:
-    body = {key: value for key, value in draft.body.items() if key != "is_private"}
-    try:
-        if issue is None:
-            body["subject"] = "x" * (SUBJECT_CHARACTERS + 1)
-            await redmine.post("/issues.json", {"issue": body})
-        elif body:
-            body["lock_version"] = STALE
-            await redmine.put(f"/issues/{issue['id']}.json", {"issue": body})
-    except Invalid as error:
-        messages = list(error.messages)
-        if issue is None:
-            _take_out_subject(messages)
-        sentences = await explained(redmine, messages, draft, str(home["id"]))
-        return [f"{sentence}." for sentence in sentences]
-    return []
-
-
-def _take_out_subject(messages: list[str]) -> None:
-    """The complaint that was asked for: the last that names the limit, in whatever language."""
-    for message in reversed(messages):
-        if str(SUBJECT_CHARACTERS) in message:
-            messages.remove(message)
-            return
 
 
 async def explained(

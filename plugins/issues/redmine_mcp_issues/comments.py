@@ -18,10 +18,11 @@ from redmine_mcp_core import (
     Result,
     confirmed,
     line,
+    quoted,
     shorten,
 )
 from redmine_mcp_issues.arguments import Edit, Flag, Text
-from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise, quoted
+from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise
 from redmine_mcp_issues.plugin import plugin
 from redmine_mcp_issues.reaching import issue_of
 from redmine_mcp_issues.replacing import replaced
@@ -77,7 +78,7 @@ async def edit_comment(
     if text is not None and replace:
         raise BadArgument("Give either text or replace.")
     if text is not None or replace:
-        wanted["notes"] = replaced(_notes(before), replace) if replace else text
+        wanted["notes"] = replaced(_notes(before), replace, "comment") if replace else text
         if not wanted["notes"].strip():
             raise BadArgument("That would delete the comment: use delete_comment.")
     if private is not None:

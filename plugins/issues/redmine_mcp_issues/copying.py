@@ -22,7 +22,7 @@ from redmine_mcp_issues.changes import WrittenIssue, dropped_of, summary_of
 from redmine_mcp_issues.checks import explained
 from redmine_mcp_issues.draft import draft_of
 from redmine_mcp_issues.plugin import plugin
-from redmine_mcp_issues.reaching import issue_of, project_of
+from redmine_mcp_issues.reaching import issue_of
 
 _OF_PROJECT: tuple[tuple[str, str, Reference], ...] = (
     ("category", "category_id", "issue_categories"),
@@ -57,7 +57,7 @@ async def copy_issue(
     """Copy an issue. Comments, history, status, logged time and relations are not copied."""
     include = {"attachments", "children", "watchers"}
     source = await issue_of(redmine, issue_id, include)
-    home = await project_of(redmine, project) if project is not None else None
+    home = await redmine.project(project) if project is not None else None
     place: Mapping[str, Any] = home or source["project"]
     arguments = {"subject": subject, "tracker": tracker}
     draft = await draft_of(redmine, arguments, {}, home=home, issue=source)
@@ -84,7 +84,7 @@ async def copy_issue(
     try:
         copy = await issue_of(redmine, made, {*include, "relations"})
     except RedmineError as error:  # as one who may not look where they put it
-        return WrittenIssue(outcome="unread", id=made, url=url, failed=(str(error),))
+        return WrittenIssue(outcome="unread", id=made, url=url, failed=(line(str(error)),))
     done, dropped = _beside(source, copy, wished, watchers)
     return WrittenIssue(
         outcome="created",

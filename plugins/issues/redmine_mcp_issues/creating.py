@@ -30,7 +30,7 @@ from redmine_mcp_issues.draft import Draft, draft_of
 from redmine_mcp_issues.linking import relate, seen
 from redmine_mcp_issues.links import relation_changes, watcher_changes
 from redmine_mcp_issues.once import fingerprint, once
-from redmine_mcp_issues.reaching import issue_of, project_of
+from redmine_mcp_issues.reaching import issue_of
 from redmine_mcp_issues.request import Request
 
 CLOCKS_APART = timedelta(minutes=2)
@@ -51,7 +51,7 @@ async def create(
 
     After ``TimedOut`` it may have been: call again with the same ``idempotency_key``.
     """
-    home = await project_of(redmine, project)
+    home = await redmine.project(project)
     draft = await draft_of(redmine, request.attributes, request.fields, home=home)
     watchers = await watcher_changes(redmine, request.watchers, str(home["id"]))
     relations = relation_changes(request.relations)

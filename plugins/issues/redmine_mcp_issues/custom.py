@@ -6,11 +6,14 @@ at what other issues of the project hold, which is a hint and no promise.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from redmine_mcp_core import MAX_PAGE_SIZE, Redmine, RedmineError, find_name, line
 
+ENOUGH = 25
+"""So many issues tell whether a field holds people, and cost Redmine a quarter of a hundred."""
 OPTION_CHARACTERS = 40
 MOST_OPTIONS = 20
 """More or longer values than these are not told: they are free text, and not a list's options."""
@@ -40,20 +43,57 @@ async def field_values(
     }
 
 
-async def seen_values(redmine: Redmine, number: int, project: str) -> list[str]:
+async def seen_values(
+    redmine: Redmine, number: int, project: str, most: int = MAX_PAGE_SIZE
+) -> list[str]:
     """What a field holds in the newest issues of a project; empty if that is not to be had."""
+
+    async def look() -> list[str]:
+        try:
+            answer = await redmine.get(
+                "/issues.json",
+                project_id=project,
+                status_id="*",
+                sort="id:desc",
+                limit=most,
+                **{f"cf_{number}": "*"},
+            )
+        except RedmineError:
+            return []
+        return sorted({line(text) for text in _held(answer.get("issues", ()), number)})
+
+    return await redmine.learned(f"{most} values of cf_{number} in {project}", look)
+
+
+async def people_in(redmine: Redmine, issue: Mapping[str, Any]) -> dict[int, dict[str, str]]:
+    """Who is meant by the ids in an issue's fields, by field, as far as that is known.
+
+    Redmine shows the id of a person, and not that it is one. A field is taken for one of people
+    where all that the newest issues hold in it are ids of members.
+    """
+    fields = {
+        field["id"]: values
+        for field in issue.get("custom_fields", ())
+        if (values := list(_held([issue], field["id"])))
+        and all(value.isdecimal() for value in values)
+    }
+    if not fields:
+        return {}
+    project = str(issue["project"]["id"])
     try:
-        answer = await redmine.get(
-            "/issues.json",
-            project_id=project,
-            status_id="*",
-            sort="id:desc",
-            limit=MAX_PAGE_SIZE,
-            **{f"cf_{number}": "*"},
-        )
+        members = await redmine.names("members", project)
     except RedmineError:
-        return []
-    return sorted({line(text) for text in _held(answer.get("issues", ()), number)})
+        return {}
+    known = {str(number): line(name) for number, name in members.items()}
+    likely = [number for number, values in fields.items() if known.keys() >= set(values)]
+    seen = await asyncio.gather(
+        *(seen_values(redmine, number, project, ENOUGH) for number in likely)
+    )
+    return {
+        number: {value: known[value] for value in fields[number]}
+        for number, values in zip(likely, seen, strict=True)
+        if values and known.keys() >= set(values)
+    }
 
 
 def options(seen: list[str]) -> list[str]:
@@ -71,7 +111,8 @@ def _held(issues: Iterable[Mapping[str, Any]], number: int) -> Iterable[str]:
         for field in issue.get("custom_fields", ()):
             if field["id"] == number:
                 value = field.get("value")
-                yield from (str(item) for item in (value if isinstance(value, list) else [value]))
+                values = value if isinstance(value, list) else [value]
+                yield from (str(item) for item in values if item not in (None, ""))
 
 
 async def _value(redmine: Redmine, number: int, value: Any, project: str) -> Any:
@@ -93,7 +134,7 @@ async def _person_id(redmine: Redmine, number: int, text: str, project: str) -> 
     try:
         members = await redmine.names("members", project)
         if text.casefold() == "me":
-            fitting = [int((await redmine.account())["id"])]
+            fitting = [int((await redmine.learned("me", redmine.account))["id"])]
         else:
             fitting = [key for key, name in members.items() if name.casefold() == text.casefold()]
     except RedmineError:
@@ -101,5 +142,5 @@ async def _person_id(redmine: Redmine, number: int, text: str, project: str) -> 
     if len(fitting) != 1:
         return None
     seen = await seen_values(redmine, number, project)
-    holds_people = bool(seen) and all(item.isdecimal() and int(item) in members for item in seen)
+    holds_people = bool(seen) and {str(member) for member in members} >= set(seen)
     return str(fitting[0]) if holds_people else None

@@ -22,8 +22,9 @@ from redmine_mcp_core import (
     Result,
     confirmed,
     line,
+    quoted,
 )
-from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise, quoted
+from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise
 from redmine_mcp_issues.plugin import plugin
 from redmine_mcp_issues.reaching import issue_of
 
@@ -62,6 +63,7 @@ class _Loss:
     """All that goes with an issue, as far as the caller can see."""
 
     issue_id: int
+    project_id: int
     subject: str
     subtasks: tuple[int, ...]
     logged: float | None
@@ -72,7 +74,7 @@ class _Loss:
         issue = await issue_of(redmine, issue_id, {"children"})
         logged = issue.get("total_spent_hours")
         below = tuple(_below(issue.get("children", ())))
-        return cls(issue_id, line(issue["subject"]), below, logged)
+        return cls(issue_id, issue["project"]["id"], line(issue["subject"]), below, logged)
 
     def question(self, hours: str) -> str:
         below = f"Its subtasks go too: {_numbers(self.subtasks)}." if self.subtasks else ""
@@ -137,8 +139,7 @@ async def _heir(redmine: Redmine, loss: _Loss, heir: int) -> int:
     """The issue that takes the time over. Redmine says no more than 406 to one that cannot."""
     if heir in {loss.issue_id, *loss.subtasks}:
         raise BadArgument(f"#{heir} is to be deleted itself: time cannot be moved there.")
-    issue, other = await issue_of(redmine, loss.issue_id), await issue_of(redmine, heir)
-    if issue["project"]["id"] != other["project"]["id"]:
+    if (await issue_of(redmine, heir))["project"]["id"] != loss.project_id:
         raise BadArgument(f"#{heir} is in another project: time cannot be moved there.")
     return heir
 

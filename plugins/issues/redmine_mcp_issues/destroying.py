@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from redmine_mcp_core import Quotation, RedmineError
+from redmine_mcp_core import RedmineError
 
 
 class NotDeleted(RedmineError):
@@ -23,11 +21,3 @@ class StandsOtherwise(RedmineError):
 
     def __init__(self) -> None:
         super().__init__("This has changed since the question was asked. Nothing was done.")
-
-
-def quoted(text: str) -> str:
-    """What Redmine users wrote, within a question.
-
-    An answer belongs to a question by its words, so the mark has to be the same each time.
-    """
-    return Quotation(hashlib.sha256(text.encode()).hexdigest()[:6]).enclose(text)

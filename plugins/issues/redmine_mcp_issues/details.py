@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from redmine_mcp_core import Quotation, Redmine, Result, line
+from redmine_mcp_issues.custom import people_in
 from redmine_mcp_issues.focus import VIEWS, Focus
 from redmine_mcp_issues.journals import JournalEntry, entries_from, issues_in, page_of
 from redmine_mcp_issues.linked import (
@@ -146,6 +147,8 @@ class IssueDetails(Result):
 
     def _left_out(self) -> Iterator[str]:
         """What this answer does not hold, and the call that fetches it."""
+        if self.relations and not VIEWS[self.focus].linked:
+            yield f"What the related issues are: {self._call(focus='relations')}"
         if self.journals_older:
             kind = {"discussion": "comments", "history": "changes"}.get(self.focus, "journals")
             last = self.journals[-1].id if self.journals else None
@@ -155,8 +158,9 @@ class IssueDetails(Result):
             yield f"{self.left_out} characters of long texts left out: {self._call(full_text=True)}"
 
     def _call(self, **arguments: Any) -> str:
-        focus = {"focus": self.focus} if self.focus != "overview" else {}
-        given = {"issue_id": self.id, **focus, **arguments}
+        given = {"issue_id": self.id, "focus": self.focus, **arguments}
+        if given["focus"] == "overview":
+            del given["focus"]
         shown = ", ".join(f"{name}={_literal(value)}" for name, value in given.items())
         return f"get_issue_details({shown})"
 
@@ -170,7 +174,7 @@ async def details_from(
     before: int | None = None,
     full_text: bool = False,
 ) -> IssueDetails:
-    """Read ``GET /issues/:id.json``; what other issues are called takes one more question.
+    """Read ``GET /issues/:id.json``; what linked issues are called takes one more question.
 
     Raises ``BadArgument`` if there is no journal ``before``, and ``RedmineError``.
     """
@@ -178,9 +182,8 @@ async def details_from(
     most = view.journals if journals is None else journals
     shown, older, total = page_of(issue.get("journals", ()), view.parts, most=most, before=before)
     whole = before is None
-    linked = whole and (view.fields or focus == "relations")
-    mentioned = linked_ids(issue) if linked else set()
-    known = await read_linked(redmine, mentioned | issues_in(shown, view.parts))
+    mentioned = linked_ids(issue) | issues_in(shown, view.parts) if view.linked else set()
+    known = await read_linked(redmine, mentioned)
     entries = await entries_from(
         issue,
         shown,
@@ -193,7 +196,9 @@ async def details_from(
     if view.description and whole:
         limit = None if full_text else view.description
         description, cut_description = cut(readable(issue.get("description")), limit)
-    fields = dict(_custom_fields(issue)) if view.fields and whole else {}
+    fields: dict[str, str] = {}
+    if view.fields and whole:
+        fields = dict(_custom_fields(issue, await people_in(redmine, issue)))
     cuts = {
         name: cut(text, None if full_text else FIELD_CHARACTERS) for name, text in fields.items()
     }
@@ -211,7 +216,7 @@ async def details_from(
         assigned_to=_name(issue, "assigned_to") or None,
         category=_name(issue, "category") or None,
         version=_name(issue, "fixed_version") or None,
-        parent=parent_of(issue, known) if linked else None,
+        parent=parent_of(issue, known) if whole and (view.fields or view.linked) else None,
         is_private=bool(issue.get("is_private")),
         start_date=issue.get("start_date"),
         due_date=issue.get("due_date"),
@@ -247,11 +252,17 @@ def _name(issue: Mapping[str, Any], field: str) -> str:
     return line(issue.get(field, {}).get("name"))
 
 
-def _custom_fields(issue: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The filled-in custom fields; a multiple one with its values joined."""
+def _custom_fields(
+    issue: Mapping[str, Any], people: Mapping[int, Mapping[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """The filled-in custom fields; a multiple one with its values joined, people with names."""
     for field in issue.get("custom_fields", ()):
         value = field.get("value")
-        text = readable(", ".join(value) if isinstance(value, list) else str(value or ""))
+        values = value if isinstance(value, list) else [str(value or "")]
+        names = people.get(field["id"], {})
+        text = readable(
+            ", ".join(f"{one} ({names[one]})" if one in names else one for one in values)
+        )
         if text:
             yield line(field["name"]), text
 

@@ -27,6 +27,8 @@ class View:
     include: frozenset[Include]
     fields: bool = True
     """Whether people, dates, hours and custom fields are told."""
+    linked: bool = False
+    """Whether linked issues are told with subject and status, which takes one more question."""
     description: int = 2_000
     parts: frozenset[Part] = frozenset()
     """What journals are told, and what of them."""
@@ -61,6 +63,7 @@ VIEWS: Mapping[Focus, View] = {
     "relations": View(
         include=frozenset({"children", "relations", "attachments", "changesets", "watchers"}),
         fields=False,
+        linked=True,
         description=0,
     ),
     "everything": View(
@@ -75,6 +78,7 @@ VIEWS: Mapping[Focus, View] = {
                 "allowed_statuses",
             }
         ),
+        linked=True,
         parts=frozenset({"comments", "changes"}),
         journals=25,
         numbered=True,

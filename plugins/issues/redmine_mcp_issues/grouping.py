@@ -157,7 +157,7 @@ async def _known(
         case None:
             return list(known)
         case "o" | "c":
-            listed = await redmine.all("/issue_statuses.json", "issue_statuses")
+            listed = await redmine.reference("issue_statuses")
             return [str(one["id"]) for one in listed if one["is_closed"] == (filtered == "c")]
         case "*":
             return [value for value in known if value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel
@@ -18,6 +19,10 @@ _OTHER_SIDE = {
 """How a relation reads from its other end (app/models/issue_relation.rb, TYPES)."""
 
 
+_PLACES = frozenset({"parent", "subtask"})
+"""What the heading says already."""
+
+
 class LinkedIssue(BaseModel):
     """Another issue, and how it belongs to this one."""
 
@@ -27,7 +32,7 @@ class LinkedIssue(BaseModel):
     status: str = ""
 
     def text(self) -> str:
-        how = "" if self.how in ("parent", "subtask") else f"{self.how} "
+        how = "" if self.how in _PLACES else f"{self.how} "
         status = f" ({self.status})" if self.status else ""
         return f"{how}#{self.id} {self.subject}".rstrip() + status
 
@@ -81,7 +86,14 @@ def relations_of(issue: Mapping[str, Any], known: Mapping[int, Any]) -> Iterator
 
 
 def joined(issues: Sequence[LinkedIssue]) -> str:
-    return "; ".join(issue.text() for issue in issues)
+    """All of them in one line; of those that are only known by number, each kind together."""
+    parts: list[str] = []
+    for (how, named), group in groupby(issues, key=lambda issue: (issue.how, bool(issue.subject))):
+        if named or how in _PLACES:
+            parts += [issue.text() for issue in group]
+        else:
+            parts.append(f"{how} {', '.join(f'#{issue.id}' for issue in group)}")
+    return "; ".join(parts)
 
 
 def _linked(

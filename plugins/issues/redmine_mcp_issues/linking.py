@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from redmine_mcp_core import Redmine, RedmineError
+from redmine_mcp_core import Redmine, RedmineError, line
 from redmine_mcp_issues.links import RelationChange, WatcherChange, relation_id
 
 Outcome = tuple[list[str], list[str]]
@@ -29,6 +29,8 @@ async def relate(
                 await redmine.delete(f"/relations/{relation_id(issue, change)}.json")
             else:
                 body = {"issue_to_id": change.other, "relation_type": change.kind}
+                if change.delay is not None:
+                    body["delay"] = change.delay
                 await redmine.post(f"/issues/{issue_id}/relations.json", {"relation": body})
         except RedmineError as error:
             failed.append(f"{change} ({_reason(error)})")
@@ -73,4 +75,4 @@ def seen(changes: Iterable[WatcherChange], issue: Mapping[str, Any]) -> Outcome:
 
 
 def _reason(error: RedmineError) -> str:
-    return str(error).removeprefix("Redmine refused the values: ").rstrip(".")
+    return line(str(error)).removeprefix("Redmine refused the values: ").rstrip(".")

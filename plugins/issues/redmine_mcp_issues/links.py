@@ -10,7 +10,10 @@ from typing import Any
 from redmine_mcp_core import BadArgument, Redmine
 from redmine_mcp_issues.people import person
 
-_RELATION = re.compile(r"(?P<gone>-?)\s*(?P<kind>[a-z][a-z _]*?)?\s*#?(?P<other>[0-9]{1,9})")
+_RELATION = re.compile(
+    r"(?P<gone>-?)\s*(?P<kind>[a-z][a-z _]*?)?\s*#?(?P<other>[0-9]{1,9})"
+    r"(?:\s*\+\s*(?P<delay>[0-9]{1,4})(?:\s*d(?:ays?)?)?)?"
+)
 
 _KINDS = {
     "relates": "relates",
@@ -34,6 +37,9 @@ _REVERSED = {
 """Redmine keeps one direction of each and shows that, whichever end one looks from."""
 
 
+_DELAYED = frozenset({"precedes", "follows"})
+
+
 @dataclass(frozen=True, slots=True)
 class RelationChange:
     """A relation to make, or to take away."""
@@ -42,11 +48,14 @@ class RelationChange:
     """Empty for any, where it is to be taken away."""
     other: int
     gone: bool = False
+    delay: int | None = None
+    """Days that lie between the two."""
 
     def __str__(self) -> str:
         sign = "no longer " if self.gone else ""
         said = next((said for said, kind in _KINDS.items() if kind == self.kind), "related to")
-        return f"{sign}{said} #{self.other}"
+        later = f" +{self.delay} days" if self.delay is not None else ""
+        return f"{sign}{said} #{self.other}{later}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,10 @@ def _relation(text: str) -> RelationChange:
             f"“{text[:60]}” is no relation. Write “blocks #12”, or “-blocks #12” to take it away, "
             f"with one of: {', '.join(_KINDS)}."
         )
-    return RelationChange(kind, int(found["other"]), bool(found["gone"]))
+    delay = int(found["delay"]) if found["delay"] else None
+    if delay is not None and (kind not in _DELAYED or found["gone"]):
+        raise BadArgument(f"“{text[:60]}”: only precedes and follows take days, as in “+2”.")
+    return RelationChange(kind, int(found["other"]), bool(found["gone"]), delay)
 
 
 def relation_id(issue: Mapping[str, Any], change: RelationChange) -> int | None:

@@ -137,7 +137,7 @@ async def _saved(redmine: Redmine, query: str) -> Filters:
 async def _project_of(redmine: Redmine, query: str) -> str:
     """The project of a saved query: elsewhere Redmine does not find it."""
     query_id = await redmine.id_of("queries", query)
-    for saved in await redmine.all("/queries.json", "queries"):
+    for saved in await redmine.reference("queries"):
         if saved["id"] == query_id and saved.get("project_id"):
             return str(saved["project_id"])
     raise NotFound(f"Saved query “{query[:80]}”")

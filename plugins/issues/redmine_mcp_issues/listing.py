@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,13 +13,13 @@ from redmine_mcp_core import Quotation, Result, line
 PAGE = 25
 
 SHOWN_DATES: Mapping[str, str] = {
-    "updated_on": "",
-    "due_date": "due ",
-    "created_on": "created ",
-    "closed_on": "closed ",
-    "start_date": "starts ",
+    "updated_on": "last update",
+    "due_date": "due",
+    "created_on": "created",
+    "closed_on": "closed",
+    "start_date": "start",
 }
-"""What stands before a date, by the attribute that it is."""
+"""Of what a date is, by its attribute: said once for the whole list, if it is sorted by that."""
 
 Columns = tuple[str | None, ...]
 """Values of an issue in the order of ``IssueRow.columns``."""
@@ -48,10 +49,11 @@ class IssueRow(BaseModel):
         assignee = self.assigned_to or "unassigned"
         return self.project, self.status, self.tracker, self.priority, assignee
 
-    def day(self, dated: str | None) -> tuple[str, str]:
+    def day(self, dated: str | None) -> str:
         """The date by which the list is sorted, or else the due date, or else the last update."""
-        attribute = dated or ("due_date" if self.due_date else "updated_on")
-        return SHOWN_DATES[attribute], getattr(self, attribute) or "never"
+        if dated:
+            return getattr(self, dated) or "never"
+        return f"due {self.due_date}" if self.due_date else self.updated_on
 
 
 class Group(BaseModel):
@@ -93,19 +95,33 @@ class IssueList(Result):
         dated = self.sorted_by if self.sorted_by in SHOWN_DATES else None
         year = max(row.updated_on for row in self.issues)[:4]
         everywhere = _shared(self.issues) if len(self.issues) > 1 else _NOTHING
-        said = ", ".join(filter(None, everywhere))
-        of = "" if dated else ", of the last update unless due"
-        yield (f"All: {said}. " if said else "") + f"Dates of {year}{of}."
         sections = self._sections()
+        # In the caller's own order there are no headings: what most rows have is said before them.
+        usual = _usual(self.issues, everywhere) if len(sections) == 1 else _NOTHING
+        said, expected = (", ".join(filter(None, values)) for values in (everywhere, usual))
+        dates = f"Dates of {year}, of the last update unless due."
+        if dated:
+            dates = f"Dates: {SHOWN_DATES[dated]}, {year}."
+        yield " ".join(
+            filter(
+                None,
+                [
+                    said and f"All: {said}.",
+                    expected and f"Unless told: {expected}.",
+                    dates,
+                ],
+            )
+        )
         for section in sections:
-            here = _shared(section) if len(sections) > 1 else everywhere
-            if heading := ", ".join(filter(None, _beyond(here, everywhere))):
+            here = _shared(section) if len(sections) > 1 else usual
+            heading = ", ".join(filter(None, _beyond(here, everywhere)))
+            if heading and len(sections) > 1:
                 yield f"{heading}:"
             for row in section:
-                label, day = row.day(dated)
+                day = row.day(dated).replace(f"{year}-", "", 1)
                 private = "[private] " if row.is_private else ""
                 own = _beyond(_beyond(row.columns(), everywhere), here)
-                about = [*filter(None, own), label + day.removeprefix(f"{year}-")]
+                about = [*filter(None, own), day]
                 yield f"#{row.id} {', '.join(about)}: {private}{row.subject}"
 
     def _sections(self) -> list[list[IssueRow]]:
@@ -129,6 +145,17 @@ def _shared(rows: Sequence[IssueRow]) -> Columns:
         return (None, rows[0].status, None, None, None)
     columns = zip(*(row.columns() for row in rows), strict=True)
     return tuple(column[0] if len(set(column)) == 1 else None for column in columns)
+
+
+def _usual(rows: Sequence[IssueRow], said: Columns) -> Columns:
+    """What is most common in each column, where it saves something and no other column has it."""
+    columns = [Counter(column) for column in zip(*(row.columns() for row in rows), strict=True)]
+    found: list[str | None] = []
+    for place, values in enumerate(columns):
+        value, times = values.most_common(1)[0]
+        elsewhere = any(value in other for at, other in enumerate(columns) if at != place)
+        found.append(value if said[place] is None and times > 2 and not elsewhere else None)
+    return tuple(found)
 
 
 def _beyond(values: Columns, said: Columns) -> Columns:

@@ -15,7 +15,7 @@ async def person(redmine: Redmine, wanted: str, project: str) -> tuple[int, str]
     Raises ``BadArgument`` with the members of the project.
     """
     if wanted.strip().casefold() == "me":
-        account = await redmine.account()
+        account = await redmine.learned("me", redmine.account)
         return int(account["id"]), line(f"{account['firstname']} {account['lastname']}")
     if number := _ID.fullmatch(wanted.strip()):
         return int(number[1]), f"#{number[1]}"

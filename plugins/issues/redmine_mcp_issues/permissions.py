@@ -52,14 +52,21 @@ def lacking(arguments: Iterable[str], held: frozenset[str], *, new: bool) -> dic
 
 
 async def permissions_in(
-    redmine: Redmine, caller: Caller, project_id: int, *, author_id: int | None = None
+    redmine: Redmine,
+    caller: Caller,
+    project_id: int,
+    *,
+    author_id: int | None = None,
+    fresh: bool = False,
 ) -> frozenset[str]:
     """The permissions that both the caller's roles in a project and this sign-in hold.
 
-    ``author_id`` is the issue's; None stands for an issue that the caller is about to make.
-    Raises ``RedmineError``.
+    ``author_id`` is the issue's; None stands for an issue that the caller is about to make. What
+    Redmine says of roles may be five minutes old, unless ``fresh``. Raises ``RedmineError``.
     """
-    user = (await redmine.get("/users/current.json", include="memberships"))["user"]
+    if fresh:
+        redmine.forget_names("current_user")
+    (user,) = await redmine.reference("current_user")
     if user.get("admin"):  # and the sign-in has the scope of that name, or Redmine says false
         return frozenset(needed for group in (*NEEDED.values(), EDITING) for needed in group) | {
             "add_issues"
@@ -70,8 +77,12 @@ async def permissions_in(
         if membership["project"]["id"] == project_id
         for role in membership["roles"]
     }
-    answers = await gather(*(redmine.get(f"/roles/{key}.json") for key in roles or {NON_MEMBER}))
-    held = {permission for answer in answers for permission in answer["role"]["permissions"]}
+    roles = roles or {NON_MEMBER}
+    if fresh:
+        for key in roles:
+            redmine.forget_names("role", key)
+    answers = await gather(*(redmine.reference("role", key) for key in roles))
+    held = {permission for (role,) in answers for permission in role["permissions"]}
     if author_id not in {None, user["id"]}:
         held -= OWN
     return frozenset(held) & caller.scopes

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
 
-from redmine_mcp_core import BadArgument, CurrentRedmine, Forbidden, NotFound, Redmine
+from redmine_mcp_core import BadArgument, CurrentRedmine, Redmine
 from redmine_mcp_issues.details import IssueDetails, details_from
 from redmine_mcp_issues.focus import VIEWS, Focus, Include
 from redmine_mcp_issues.naming import in_project
 from redmine_mcp_issues.plugin import plugin
-from redmine_mcp_issues.search import PAGE, SearchHits, hits_from, searchable
+from redmine_mcp_issues.reaching import issue_of
+from redmine_mcp_issues.search import PAGE, SearchHits, hits_from, words_of
 
 
 @plugin.tool(
@@ -44,23 +45,10 @@ async def get_issue_details(
 ) -> IssueDetails:
     """Read one issue: an overview with its newest comments, or one side of it in full."""
     include: Collection[Include] = VIEWS[focus].include if before is None else {"journals"}
-    issue = await read_issue(redmine, issue_id, include)
+    issue = await issue_of(redmine, issue_id, include)
     return await details_from(
         issue, redmine, focus=focus, journals=journals, before=before, full_text=full_text
     )
-
-
-async def read_issue(
-    redmine: Redmine, issue_id: int, include: Collection[Include]
-) -> dict[str, Any]:
-    """The issue with what is included. Raises ``NotFound`` for hidden and missing alike."""
-    try:
-        answer = await redmine.get(f"/issues/{issue_id}.json", include=set(include) or None)
-    except (NotFound, Forbidden):
-        # Redmine tells hidden from missing (403 and 404); a caller need not learn which it was.
-        raise NotFound(f"Issue #{issue_id}") from None
-    issue: dict[str, Any] = answer["issue"]
-    return issue
 
 
 @plugin.tool(title="Search issues", scopes={"search_project", "view_issues"}, read_only=True)
@@ -74,7 +62,8 @@ async def search_issues(
     redmine: Redmine = CurrentRedmine(),
 ) -> SearchHits:
     """Find issues by words in subject, description, comments and custom fields, newest first."""
-    if not searchable(query):
+    words, left_out = words_of(query)
+    if not words:
         raise BadArgument("Redmine searches for words of two letters or more: query has none.")
 
     async def found(there: str) -> SearchHits:
@@ -90,6 +79,6 @@ async def search_issues(
             limit=PAGE,
             offset=(page - 1) * PAGE,
         )
-        return hits_from(answer, page=page)
+        return hits_from(answer, page=page, left_out=left_out)
 
     return await in_project(redmine, project, found) if project else await found("")

@@ -8,8 +8,8 @@ from redmine_mcp_core import BadArgument
 from redmine_mcp_issues.arguments import Edit
 
 
-def replaced(text: str, edits: Iterable[Edit]) -> str:
-    """The text after the edits, one after the other.
+def replaced(text: str, edits: Iterable[Edit], what: str = "description") -> str:
+    """The text after the edits, one after the other; ``what`` it is, errors say.
 
     Redmine keeps the ends of line it was given, CRLF from its own forms; here they are all LF.
     Raises ``BadArgument`` where a passage does not occur exactly once.
@@ -19,9 +19,9 @@ def replaced(text: str, edits: Iterable[Edit]) -> str:
         passage = _lf(edit.find)
         count = _occurrences(text, passage)
         if count != 1:
-            advice = "Give more of the text around it" if count else "Read the description again"
+            advice = "Give more of the text around it" if count else f"Read the {what} again"
             raise BadArgument(
-                f"replace, edit {number}: the description has that passage {count} times, "
+                f"replace, edit {number}: the {what} has that passage {count} times, "
                 f"not once. {advice}; nothing was written."
             )
         text = text.replace(passage, _lf(edit.put))

@@ -7,7 +7,7 @@ from redmine_mcp_issues.details import details_from
 from redmine_mcp_issues.focus import VIEWS
 from redmine_mcp_issues.naming import number
 from redmine_mcp_issues.plugin import plugin
-from redmine_mcp_issues.reading import read_issue
+from redmine_mcp_issues.reaching import issue_of
 
 
 @plugin.resource(
@@ -18,5 +18,5 @@ async def issue(issue_id: str, redmine: Redmine = CurrentRedmine()) -> str:
     known = number(issue_id)
     if not known:
         raise NotFound(f"Issue “{issue_id[:20]}”")
-    answer = await read_issue(redmine, known, VIEWS["overview"].include)
+    answer = await issue_of(redmine, known, VIEWS["overview"].include)
     return (await details_from(answer, redmine)).text()

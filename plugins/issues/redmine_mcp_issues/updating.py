@@ -13,7 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from redmine_mcp_core import BadArgument, Caller, Invalid, Redmine, RedmineError, line
+from redmine_mcp_core import (
+    BadArgument,
+    Caller,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Redmine,
+    RedmineError,
+    line,
+)
 from redmine_mcp_issues.attributes import snapshot, value_of
 from redmine_mcp_issues.changes import (
     WrittenIssue,
@@ -32,7 +41,7 @@ from redmine_mcp_issues.checks import (
 from redmine_mcp_issues.draft import Draft, day_of, draft_of
 from redmine_mcp_issues.linking import relate, seen, watch
 from redmine_mcp_issues.links import RelationChange, relation_changes, relation_id, watcher_changes
-from redmine_mcp_issues.reaching import issue_of, project_of
+from redmine_mcp_issues.reaching import issue_of
 from redmine_mcp_issues.replacing import replaced
 from redmine_mcp_issues.request import Request, Time
 
@@ -66,11 +75,13 @@ async def update(
     given = [*request.given, *(["project"] if project is not None else [])]
     if not given:
         raise BadArgument("Nothing was asked to be changed.")
+    if given == ["notes"] and not (dry_run or expected_updated_on):
+        return await _comment(redmine, issue_id, request)
     linked = [name for name in ("relations", "watchers") if getattr(request, name)]
     before = await issue_of(redmine, issue_id, {"allowed_statuses", *linked})
     if expected_updated_on and not _is_same_moment(before["updated_on"], expected_updated_on):
         raise ChangedMeanwhile(before)
-    home = await project_of(redmine, project) if project is not None else None
+    home = await redmine.project(project) if project is not None else None
     draft = await draft_of(redmine, request.attributes, request.fields, home=home, issue=before)
     if request.edits:
         _edit_description(draft, request, before)
@@ -115,7 +126,7 @@ async def update(
         after = await issue_of(redmine, issue_id, include)
     except RedmineError as error:  # as one who moved it to where they may not look
         return WrittenIssue(
-            outcome="unread", id=issue_id, url=url, failed=(*unrelated, *refused, str(error))
+            outcome="unread", id=issue_id, url=url, failed=(*unrelated, *refused, line(str(error)))
         )
     watching, unwatched = seen(watched, after)
     done, dropped = _beside(request, before, after)
@@ -129,6 +140,25 @@ async def update(
         done=(*done, *related, *watching),
         dropped=(*dropped_of(draft.wanted, after), *dropped, *unwatched),
         failed=(*unrelated, *refused),
+    )
+
+
+async def _comment(redmine: Redmine, issue_id: int, request: Request) -> WrittenIssue:
+    """Add a note that anybody may read. Nothing has to be known of the issue for that."""
+    try:
+        await redmine.put(f"/issues/{issue_id}.json", _body(request, Draft(), None))
+    except (Forbidden, NotFound):
+        await issue_of(redmine, issue_id)  # hidden and missing are told alike
+        raise
+    after = await issue_of(redmine, issue_id, {"journals"})
+    done, dropped = _beside(request, {}, after)
+    return WrittenIssue(
+        outcome="updated" if done else "unchanged",
+        id=issue_id,
+        url=f"{redmine.url}/issues/{issue_id}",
+        updated_on=after["updated_on"],
+        done=tuple(done),
+        dropped=tuple(dropped),
     )
 
 
@@ -171,9 +201,7 @@ async def _time_entry(redmine: Redmine, time: Time) -> dict[str, Any]:
     if time.activity is not None:
         entry["activity_id"] = await redmine.id_of("time_entry_activities", time.activity)
     else:
-        activities = await redmine.all(
-            "/enumerations/time_entry_activities.json", "time_entry_activities"
-        )
+        activities = await redmine.reference("time_entry_activities")
         if not any(activity.get("is_default") for activity in activities):
             names = ", ".join(line(activity["name"]) for activity in activities)
             raise BadArgument(f"log_hours needs an activity, one of: {names}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -29,6 +30,7 @@ from redmine_mcp_issues.arguments import (
     Text,
     Watchers,
 )
+from redmine_mcp_issues.attributes import ATTRIBUTES
 from redmine_mcp_issues.changes import WrittenIssue
 from redmine_mcp_issues.creating import create
 from redmine_mcp_issues.plugin import plugin
@@ -83,22 +85,7 @@ async def create_issue(
     notebook: Notebook = CurrentNotebook(),
 ) -> WrittenIssue:
     """Create an issue. Names, ids and "me" will do; fields are custom fields by name."""
-    attributes: dict[str, Any] = {
-        "subject": subject,
-        "tracker": tracker,
-        "description": description,
-        "status": status,
-        "priority": priority,
-        "assignee": assignee,
-        "category": category,
-        "version": version,
-        "parent": parent,
-        "start_date": start_date,
-        "due_date": due_date,
-        "done_ratio": done_ratio,
-        "estimated_hours": estimated_hours,
-        "private": private,
-    }
+    attributes = _attributes(locals())
     return await create(
         redmine,
         caller,
@@ -148,22 +135,7 @@ async def update_issue(
     caller: Caller = CurrentCaller(),
 ) -> WrittenIssue:
     """Change an issue, comment, log time. "" empties; "-Bob" or "-blocks #12" takes away."""
-    attributes: dict[str, Any] = {
-        "tracker": tracker,
-        "subject": subject,
-        "description": description,
-        "status": status,
-        "priority": priority,
-        "assignee": assignee,
-        "category": category,
-        "version": version,
-        "parent": parent,
-        "start_date": start_date,
-        "due_date": due_date,
-        "done_ratio": done_ratio,
-        "estimated_hours": estimated_hours,
-        "private": private,
-    }
+    attributes = _attributes(locals())
     return await update(
         redmine,
         caller,
@@ -182,6 +154,13 @@ async def update_issue(
         expected_updated_on=expected_updated_on,
         dry_run=dry_run,
     )
+
+
+def _attributes(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a tool's arguments that are attributes of an issue in its project."""
+    return {
+        name: value for name, value in arguments.items() if name in ATTRIBUTES and name != "project"
+    }
 
 
 def _time(

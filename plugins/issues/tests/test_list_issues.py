@@ -14,7 +14,7 @@ import pytest
 from redmine_mcp_issues import plugin
 from redmine_mcp_sandbox import Sandbox
 
-from redmine_mcp_core.testing import client_for, text_of
+from redmine_mcp_core.testing import client_for, text_of, unmarked
 
 LIST = "list_issues"
 SEED = json.loads(files("redmine_mcp_sandbox").joinpath("seed.json").read_text("utf-8"))
@@ -37,7 +37,7 @@ async def listed(client: Any, **arguments: Any) -> Any:
 async def refusal(client: Any, **arguments: Any) -> str:
     result = await client.call_tool(LIST, arguments, raise_on_error=False)
     assert result.is_error, text_of(result)
-    return text_of(result)
+    return unmarked(text_of(result))
 
 
 def ids(result: Any) -> list[int]:
@@ -218,13 +218,32 @@ async def test_an_order_is_kept(read_as: Any) -> None:
         by_two = await listed(client, fields={"id": "1,2,3"}, sort="assignee, id:desc")
 
     assert text_of(result).splitlines()[1:-2] == [
-        "All: Alpha. Dates of 2026.",
-        "#3 In Progress, Feature, Urgent, Bob Builder, created 01-07: New form for the login page",
-        "#2 Resolved, Support, Normal, Bob Builder, created 01-06: "
-        "Measure how slow the login page is",
-        "#1 In Progress, Feature, Urgent, Alice Ace, created 01-05: Rework the login page",
+        "All: Alpha. Dates: created, 2026.",
+        "#3 In Progress, Feature, Urgent, Bob Builder, 01-07: New form for the login page",
+        "#2 Resolved, Support, Normal, Bob Builder, 01-06: Measure how slow the login page is",
+        "#1 In Progress, Feature, Urgent, Alice Ace, 01-05: Rework the login page",
     ]
     assert ids(by_two) == [1, 3, 2]
+
+
+async def test_in_an_order_of_ones_own_what_is_usual_is_said_once(read_as: Any) -> None:
+    """Where rows have no headings, they tell how they differ from most."""
+    async with read_as() as client:
+        result = await listed(client, project="alpha", subprojects=False, sort="id")
+
+    lines = text_of(result).splitlines()[1:-2]
+    assert lines[0] == (
+        "All: Alpha. Unless told: New, Bug, Normal, Bob Builder. "
+        "Dates of 2026, of the last update unless due."
+    )
+    assert (
+        lines[1] == "#1 In Progress, Feature, Urgent, Alice Ace, due 02-10: Rework the login page"
+    )
+    rows = {row["id"]: row for row in result.structured_content["issues"]}
+    for text in lines[1:]:
+        row = rows[int(text[1:].split(" ")[0])]
+        for column, usual in (("status", "New"), ("tracker", "Bug"), ("priority", "Normal")):
+            assert (f"{row[column]}," in text) == (row[column] != usual), text
 
 
 async def test_the_last_updated_come_first(read_as: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from redmine_mcp_issues import plugin
 from redmine_mcp_sandbox import Sandbox
 
-from redmine_mcp_core.testing import client_for, text_of
+from redmine_mcp_core.testing import client_for, text_of, unmarked
 
 SEARCH = "search_issues"
 
@@ -27,7 +27,7 @@ async def search(client: Any, query: str, **arguments: Any) -> Any:
 async def refusal(client: Any, query: str, **arguments: Any) -> str:
     result = await client.call_tool(SEARCH, {"query": query, **arguments}, raise_on_error=False)
     assert result.is_error
-    return text_of(result)
+    return unmarked(text_of(result))
 
 
 def ids(result: Any) -> list[int]:
@@ -300,3 +300,14 @@ async def test_each_search_is_one_question(sign_in: Any, sandbox: Sandbox) -> No
         "limit": "25",
         "offset": "0",
     }
+
+
+async def test_words_that_redmine_drops_are_told(read_as: Any) -> None:
+    """It takes five, of two letters or more, and says nothing of the others."""
+    async with read_as() as client:
+        result = await search(client, "the login page is a slow one again", any_word=True)
+        fine = await search(client, "login page")
+
+    assert text_of(result).splitlines()[-1].startswith("Not searched for: “a”, “one”, “again”.")
+    assert result.structured_content["words_left_out"] == ["a", "one", "again"]
+    assert "Not searched for" not in text_of(fine)

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from redmine_mcp_core import BadArgument, CurrentRedmine, Redmine, Result, confirmed, line
+from redmine_mcp_core import BadArgument, CurrentRedmine, Redmine, Result, confirmed, line, quoted
 from redmine_mcp_projects.counting import Counter
-from redmine_mcp_projects.finding import find_project, forget, path_of, principal_id
+from redmine_mcp_projects.finding import find_record, path_of, principal_id
 from redmine_mcp_projects.managing import Confirm, Project
 from redmine_mcp_projects.paging import Page, cut, told
 from redmine_mcp_projects.plugin import plugin
@@ -54,7 +54,7 @@ async def list_categories(
     project: Project, page: Page = 1, redmine: Redmine = CurrentRedmine()
 ) -> CategoryList:
     """List a project's issue categories and who gets their new issues."""
-    found = await find_project(redmine, project)
+    found = await redmine.project(project)
     items = (await redmine.get(path_of(found, "issue_categories")))["issue_categories"]
     categories = [
         Category(
@@ -75,12 +75,12 @@ async def create_category(
     redmine: Redmine = CurrentRedmine(),
 ) -> Written:
     """Create an issue category in a project."""
-    found = await find_project(redmine, project)
+    found = await redmine.project(project)
     wishes = [*plain("name", name), *await _assignee(redmine, found, assignee)]
     answer = await redmine.post(
         path_of(found, "issue_categories"), {"issue_category": body_of(wishes)}
     )
-    forget(redmine, found, "issue_categories")
+    redmine.forget_names("issue_categories", found["id"])
     return _written("created", wishes, found, {}, answer["issue_category"])
 
 
@@ -93,14 +93,15 @@ async def update_category(
     redmine: Redmine = CurrentRedmine(),
 ) -> Written:
     """Rename an issue category, or change who gets its new issues."""
-    found = await find_project(redmine, project)
-    path = await _path(redmine, found, category)
-    before = (await redmine.get(path))["issue_category"]
+    found = await redmine.project(project)
+    answer = await redmine.get(path_of(found, "issue_categories"))
+    before = find_record("issue_categories", answer["issue_categories"], category)
+    path = f"/issue_categories/{before['id']}.json"
     wishes = [*plain("name", name), *await _assignee(redmine, found, assignee)]
     if not wishes:
         raise BadArgument("Nothing to change was given.")
     await redmine.put(path, {"issue_category": body_of(wishes)})
-    forget(redmine, found, "issue_categories")
+    redmine.forget_names("issue_categories", found["id"])
     after = (await redmine.get(path))["issue_category"]
     return _written("changed", wishes, found, before, after)
 
@@ -116,7 +117,7 @@ async def delete_category(
     redmine: Redmine = CurrentRedmine(),
 ) -> Written:
     """Delete an issue category; its issues move to another one, or to none."""
-    found = await find_project(redmine, project)
+    found = await redmine.project(project)
     names = await redmine.names("issue_categories", found["id"])
     number = await redmine.id_of("issue_categories", category, found["id"])
     target = None
@@ -128,23 +129,18 @@ async def delete_category(
         status="*", category_id=str(number)
     )
     name = f"{line(names[number])} of {line(found['name'])}"
-    fate = f"go to {line(names[target])}" if target else "have no category then"
-    await confirmed(
-        f"Delete the issue category {name}? Its {issues} issues {fate}.", confirm=confirm
-    )
+    fate = "go to the second" if target else "have no category then"
+    told = f"{name}\n{line(names[target])}" if target else name
+    question = f"Delete this issue category? Its {issues} issues {fate}.\n{quoted(told)}"
+    await confirmed(question, confirm=confirm)
     await redmine.delete(f"/issue_categories/{number}.json", reassign_to_id=target)
-    forget(redmine, found, "issue_categories")
+    redmine.forget_names("issue_categories", found["id"])
     return Written(
         what="Category deleted",
         name=name,
         id=number,
         note=f"{issues} issues were in it" + (" and were moved." if target else "."),
     )
-
-
-async def _path(redmine: Redmine, project: dict[str, Any], category: str) -> str:
-    number = await redmine.id_of("issue_categories", category, project["id"])
-    return f"/issue_categories/{number}.json"
 
 
 async def _assignee(redmine: Redmine, project: dict[str, Any], assignee: str | None) -> list[Wish]:

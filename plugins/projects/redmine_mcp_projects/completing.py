@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from redmine_mcp_core import MAX_PAGE_SIZE, Redmine, line
-from redmine_mcp_projects.finding import find_project, names_anywhere
+from redmine_mcp_projects.finding import names_anywhere
 from redmine_mcp_projects.plugin import plugin
 
 RECENT_ISSUES = 25
@@ -70,7 +70,7 @@ async def _in_project(
     project = given.get("project") or given.get("project_id")
     if not project:
         return await names_anywhere(redmine, kind)
-    return await redmine.names(kind, (await find_project(redmine, project))["id"])
+    return await redmine.names(kind, (await redmine.project(project))["id"])
 
 
 def _fitting(prefix: str, names: Iterable[str]) -> list[str]:

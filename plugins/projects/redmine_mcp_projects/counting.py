@@ -1,10 +1,10 @@
-"""Counts and sums over a project's issues, without reading the issues.
+"""Counts and sums over a project's issues, of many without reading them.
 
-Redmine's API has no grouping and no totals, but each list tells its ``total_count``, even where the
-page asked for lies behind its end: then the answer is 60 bytes, whatever the size of the project.
-Hours are summed by Redmine for one version at a time (``GET /versions/:id``). What belongs to none
-of these versions is read as one page, the most hours first; whatever follows it is said to be
-missing, never guessed.
+Where they fit into one page, they are read and counted here. Of more, Redmine's API has no grouping
+and no totals, but each list tells its ``total_count``, even where the page asked for lies behind
+its end: then the answer is 60 bytes, whatever the size of the project. Hours are summed by Redmine
+for one version at a time (``GET /versions/:id``). What belongs to none of these versions is read as
+one page, the most hours first; whatever follows it is said to be missing, never guessed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pydantic import BaseModel
 from redmine_mcp_core import MAX_PAGE_SIZE, Forbidden, Redmine, line
 from redmine_mcp_projects.finding import AT_ONCE, path_of
 
+READ_AT_ONCE = MAX_PAGE_SIZE
+"""So many issues are read whole: that costs Redmine less than forty counts."""
 PAST_THE_END = 100_000_000
 MOST_VALUES = 16
 """How many values of one kind are counted one by one: 16 versions, 16 assignees."""
@@ -59,6 +61,16 @@ class Counter:
         # Redmine adds the subprojects unless told otherwise (Setting.display_subprojects_issues).
         self._scope = {} if subprojects else {"subproject_id": "!*"}
         self._limited = asyncio.Semaphore(AT_ONCE)
+        self._read: list[dict[str, Any]] | None = None
+
+    async def look(self) -> None:
+        """Read the issues if they are few, so that no further question is needed to count them."""
+        if await self.issues(status="*") <= READ_AT_ONCE:
+            answer = await self.get(
+                path_of(self._project, "issues"), status_id="*", limit=MAX_PAGE_SIZE, **self._scope
+            )
+            if answer["total_count"] == len(answer["issues"]):
+                self._read = answer["issues"]
 
     async def get(self, path: str, **params: Any) -> dict[str, Any]:
         """One question, a few at a time."""
@@ -67,6 +79,8 @@ class Counter:
 
     async def issues(self, *, status: str, **filters: str) -> int:
         """How many issues pass these filters; ``status`` is open, closed or ``*``."""
+        if self._read is not None:
+            return sum(_fits(issue, {"status_id": status, **filters}) for issue in self._read)
         answer = await self.get(
             path_of(self._project, "issues"),
             status_id=status,
@@ -107,6 +121,14 @@ class Counter:
 
         ``versions`` are this project's and shared with no other, so that all their issues are its.
         """
+        if self._read is not None:
+            estimated = sum(issue.get("estimated_hours") or 0 for issue in self._read)
+            try:  # more than the issues tell: time is shown on issues that are hidden, too
+                spent = await self._largest("time_entries", "hours")
+            except Forbidden:
+                return Hours(sum=estimated), None
+            if not spent.not_counted:
+                return Hours(sum=estimated), spent
         try:
             sums = await asyncio.gather(*(self._of_version(version) for version in versions))
             entries = await asyncio.gather(*self._other_entries(versions))
@@ -147,6 +169,29 @@ class Counter:
             not_counted=max(0, answer["total_count"] - len(hours)),
             at_most_each=min(hours, default=0.0),
         )
+
+
+def _fits(issue: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
+    """Whether an issue passes filters of the few kinds that are counted by.
+
+    Days are those of UTC; in Redmine they are those of the caller's time zone.
+    """
+    for field, wanted in filters.items():
+        held = issue.get(field.removesuffix("_id"))
+        match wanted:
+            case "*":
+                fits = True
+            case "open" | "closed":
+                fits = held is not None and held["is_closed"] == (wanted == "closed")
+            case "!*":
+                fits = held is None
+            case _ if wanted.startswith("<="):
+                fits = held is not None and held[:10] <= wanted.removeprefix("<=")
+            case _:
+                fits = held is not None and str(held["id"]) == wanted
+        if not fits:
+            return False
+    return True
 
 
 def _none_of(versions: Sequence[int]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from redmine_mcp_core import BadArgument, Forbidden, NotFound, Redmine, line
+from redmine_mcp_core import BadArgument, Forbidden, NotFound, Redmine, find_name, line
 
 PROJECTS_SEARCHED = 20
 """In how many projects a name is looked for where none is given."""
@@ -18,38 +19,37 @@ STATUSES = {ACTIVE: "active", CLOSED: "closed"}
 """app/models/project.rb, STATUS_*. Archived projects (9) and those to be deleted (10) are shown to
 nobody through the API, not to administrators either."""
 
-_IDENTIFIER = re.compile(r"[a-z0-9_-]{1,100}")
+IDENTIFIER = re.compile(r"[a-z0-9_-]{1,100}")
 """app/models/project.rb; a number is an id."""
 
 ProjectKind = Literal["versions", "issue_categories", "members", "issue_custom_fields"]
 
 
-async def find_project(
-    redmine: Redmine, wanted: int | str, *, include: str | None = None
+async def fresh_project(
+    redmine: Redmine, wanted: int | str, include: str | None = None
 ) -> dict[str, Any]:
-    """The project by identifier, id or name.
+    """The project by identifier, id or name, as it is now; ``Redmine.project`` may be older.
 
     Raises ``BadArgument`` with the names of the projects there are, or ``RedmineError``.
     """
     text = str(wanted).strip()
-    if _IDENTIFIER.fullmatch(text):
-        try:
-            return await _project(redmine, text, include)
-        except (NotFound, Forbidden):
-            # Redmine tells hidden from missing (403 and 404); a caller need not learn which it was.
-            pass
-    number = await redmine.id_of("projects", text)
+    reference = text if IDENTIFIER.fullmatch(text) else (await redmine.project(text))["id"]
     try:
-        return await _project(redmine, str(number), include)
+        answer = await redmine.get(f"/projects/{reference}.json", include=include)
     except (NotFound, Forbidden):
-        raise NotFound(f"Project “{line(text)}”") from None
+        # Redmine tells hidden from missing (403 and 404); a caller need not learn which it was.
+        number = (await redmine.project(text))["id"]
+        answer = await redmine.get(f"/projects/{number}.json", include=include)
+    project: dict[str, Any] = answer["project"]
+    return project
 
 
-def forget(redmine: Redmine, project: dict[str, Any], *kinds: ProjectKind) -> None:
-    """Forget a project's names under both of the ways in which they may have been asked for."""
-    for kind in kinds:
-        for reference in (project["id"], project["identifier"]):
-            redmine.forget_names(kind, reference)
+def find_record(
+    kind: Literal["versions", "issue_categories"], records: Iterable[dict[str, Any]], wanted: str
+) -> dict[str, Any]:
+    """The one of these records that was named, by id or name; raises ``BadArgument``."""
+    known = {record["id"]: record for record in records}
+    return known[find_name(kind, {number: one["name"] for number, one in known.items()}, wanted)]
 
 
 def path_of(project: dict[str, Any], what: str) -> str:
@@ -67,7 +67,7 @@ async def principal_id(redmine: Redmine, wanted: int | str) -> int:
     if text.isdecimal():
         return int(text)
     if text.casefold() == "me":
-        return int((await redmine.account())["id"])
+        return int((await redmine.learned("me", redmine.account))["id"])
     folded = text.casefold()
     found = {
         number: name
@@ -78,18 +78,19 @@ async def principal_id(redmine: Redmine, wanted: int | str) -> int:
         return next(iter(found))
     if found:
         either = ", ".join(f"{line(name)} (id {number})" for number, name in found.items())
-        raise BadArgument(f"“{text[:80]}” may be any of these: {either}. Give the id.")
+        raise BadArgument(f"“{text[:80]}” may be any of these: ", either, ". Give the id.")
     raise BadArgument(
         f"Nobody called “{text[:80]}” is among the people you can see. Give the id of the user."
     )
 
 
 async def _people(redmine: Redmine, text: str) -> dict[int, str]:
-    try:
-        users = await redmine.get("/users.json", name=text, limit=100)
-        groups = await redmine.get("/groups.json")
-    except Forbidden:
+    (me,) = await redmine.reference("current_user")
+    if not me.get("admin"):  # Redmine shows it to administrators alone, as these lists
         return await names_anywhere(redmine, "members")
+    users, groups = await asyncio.gather(
+        redmine.get("/users.json", name=text, limit=100), redmine.get("/groups.json")
+    )
     return {
         **{user["id"]: f"{user['firstname']} {user['lastname']}" for user in users["users"]},
         **{group["id"]: group["name"] for group in groups["groups"]},
@@ -112,9 +113,3 @@ async def names_anywhere(redmine: Redmine, kind: ProjectKind) -> dict[int, str]:
     for known in await asyncio.gather(*map(names, projects)):
         found |= known
     return found
-
-
-async def _project(redmine: Redmine, reference: str, include: str | None) -> dict[str, Any]:
-    answer = await redmine.get(f"/projects/{reference}.json", include=include)
-    project: dict[str, Any] = answer["project"]
-    return project

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from redmine_mcp_core import BadArgument, CurrentRedmine, Redmine, confirmed, line, segment
+from redmine_mcp_core import BadArgument, CurrentRedmine, Redmine, confirmed, line, quoted, segment
 from redmine_mcp_projects.counting import Counter
 from redmine_mcp_projects.finding import (
     ACTIVE,
     CLOSED,
     STATUSES,
-    find_project,
+    fresh_project,
     path_of,
     principal_id,
 )
@@ -76,7 +76,7 @@ async def create_project(
     ]
     made = (await redmine.post("/projects.json", {"project": body_of(wishes)}))["project"]
     redmine.forget_names("projects")
-    after = await find_project(redmine, made["id"], include=INCLUDED)
+    after = await fresh_project(redmine, made["id"], INCLUDED)
     return _written(redmine, "created", wishes, {}, after)
 
 
@@ -102,7 +102,7 @@ async def update_project(
     redmine: Redmine = CurrentRedmine(),
 ) -> Written:
     """Change a project: rename, describe, move it; visibility, trackers, modules, defaults."""
-    before = await find_project(redmine, project, include=INCLUDED)
+    before = await fresh_project(redmine, project, INCLUDED)
     wishes = [
         *plain("name", name),
         *plain("description", description),
@@ -118,7 +118,7 @@ async def update_project(
     path = f"/projects/{before['id']}.json"
     await redmine.put(path, {"project": body_of(wishes)})
     redmine.forget_names("projects")
-    after = await find_project(redmine, before["id"], include=INCLUDED)
+    after = await fresh_project(redmine, before["id"], INCLUDED)
     return _written(redmine, "changed", wishes, before, after)
 
 
@@ -141,10 +141,11 @@ async def archive_project(
     redmine: Redmine = CurrentRedmine(),
 ) -> Written:
     """Archive a project: it and its subprojects are hidden from everybody. For administrators."""
-    found = await find_project(redmine, project)
+    found = await fresh_project(redmine, project)
     await confirmed(
-        f"Archive the project {_called(found)} with its subprojects? Nobody sees it any more until "
-        f'an administrator calls unarchive_project(project="{found["identifier"]}").',
+        f"Archive this project with its subprojects? Nobody sees it any more until an "
+        f'administrator calls unarchive_project(project="{found["identifier"]}").\n'
+        f"{quoted(_called(found))}",
         confirm=confirm,
     )
     await redmine.put(path_of(found, "archive"), {})
@@ -160,7 +161,7 @@ async def unarchive_project(
     """Bring an archived project back. For administrators."""
     await redmine.put(f"/projects/{segment(project)}/unarchive.json", {})
     redmine.forget_names("projects")
-    after = await find_project(redmine, project)
+    after = await fresh_project(redmine, project)
     note = "Its subprojects stay archived until each is brought back."
     return Written(
         what="Project unarchived",
@@ -184,11 +185,11 @@ async def delete_project(
     redmine: Redmine = CurrentRedmine(),
 ) -> Written:
     """Delete a project with its subprojects, issues, wiki and files, for good."""
-    found = await find_project(redmine, project)
+    found = await fresh_project(redmine, project)
     issues = await Counter(redmine, found, subprojects=True).issues(status="*")
     await confirmed(
-        f"Delete the project {_called(found)} for good, with all its subprojects, {issues} issues, "
-        "wiki pages and files?",
+        f"Delete this project for good, with all its subprojects, {issues} issues, wiki pages and "
+        f"files?\n{quoted(_called(found))}",
         confirm=confirm,
     )
     await redmine.delete(f"/projects/{found['id']}.json")
@@ -202,10 +203,10 @@ async def delete_project(
 
 
 async def _move(redmine: Redmine, wanted: str, action: str, status: int) -> Written:
-    before = await find_project(redmine, wanted)
+    before = await fresh_project(redmine, wanted)
     await redmine.put(path_of(before, action), {})
     redmine.forget_names("projects")
-    after = await find_project(redmine, before["id"])
+    after = await fresh_project(redmine, before["id"])
     wish = Wish("status", status, "status", STATUSES[status])
     return _written(redmine, "changed", [wish], before, after)
 
@@ -218,7 +219,7 @@ async def _links(
 ) -> list[Wish]:
     wishes = []
     if parent is not None:
-        above = await find_project(redmine, parent) if parent else {"id": "", "name": ""}
+        above = await redmine.project(parent) if parent else {"id": "", "name": ""}
         wishes.append(Wish("parent_id", above["id"], "parent", line(above["name"])))
     if trackers is not None:
         ids = [await redmine.id_of("trackers", tracker) for tracker in trackers]
@@ -244,7 +245,7 @@ async def _modules(redmine: Redmine, wanted: Iterable[str]) -> list[str]:
     for module in modules:
         if module not in known:
             there = ", ".join(sorted(known))
-            raise BadArgument(f"There is no module “{module[:80]}”. There are: {there}.")
+            raise BadArgument(f"There is no module “{module[:80]}”. There are: ", there, ".")
     return modules
 
 

@@ -13,10 +13,12 @@ from redmine_mcp_core import (
     Redmine,
     Result,
     confirmed,
+    find_name,
     line,
+    quoted,
 )
 from redmine_mcp_projects.details import member_name
-from redmine_mcp_projects.finding import find_project, forget, path_of, principal_id
+from redmine_mcp_projects.finding import path_of, principal_id
 from redmine_mcp_projects.managing import Confirm, Project
 from redmine_mcp_projects.paging import PAGE, Page, told
 from redmine_mcp_projects.plugin import plugin
@@ -61,7 +63,7 @@ async def list_members(
     project: Project, page: Page = 1, redmine: Redmine = CurrentRedmine()
 ) -> MemberList:
     """List the users and groups of a project with their roles."""
-    found = await find_project(redmine, project)
+    found = await redmine.project(project)
     answer = await redmine.get(path_of(found, "memberships"), limit=PAGE, offset=(page - 1) * PAGE)
     members = [_member(item) for item in answer["memberships"]]
     return MemberList(total=answer["total_count"], members=members, page=page)
@@ -72,11 +74,11 @@ async def add_member(
     project: Project, user: Who, roles: Roles, redmine: Redmine = CurrentRedmine()
 ) -> Written:
     """Add a user or a group to a project, in one role or several."""
-    found = await find_project(redmine, project)
+    found = await redmine.project(project)
     wanted = await _ids(redmine, roles)
     body = {"user_id": await principal_id(redmine, user), "role_ids": wanted}
     answer = await redmine.post(path_of(found, "memberships"), {"membership": body})
-    forget(redmine, found, "members")
+    redmine.forget_names("members", found["id"])
     return await _written(redmine, "Member added", found, wanted, {}, answer["membership"])
 
 
@@ -89,7 +91,7 @@ async def update_member(
     wanted = await _ids(redmine, roles)
     path = f"/memberships/{before['id']}.json"
     await redmine.put(path, {"membership": {"role_ids": wanted}})
-    forget(redmine, found, "members")
+    redmine.forget_names("members", found["id"])
     after = (await redmine.get(path))["membership"]
     return await _written(redmine, "Member changed", found, wanted, before, after)
 
@@ -108,27 +110,29 @@ async def remove_member(
     if all(role.get("inherited") for role in membership["roles"]):
         raise BadArgument(inherited)
     await confirmed(
-        f"Remove {member_name(membership)} from the project {line(found['name'])}?",
+        f"Remove this member from the project?\n{quoted(name)}",
         confirm=confirm,
     )
     try:
         await redmine.delete(f"/memberships/{membership['id']}.json")
     except Invalid:  # 422 without a word (Member#deletable?)
         raise BadArgument(inherited) from None
-    forget(redmine, found, "members")
+    redmine.forget_names("members", found["id"])
     return Written(what="Member removed", name=name)
 
 
 async def _find(redmine: Redmine, project: str, user: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    found = await find_project(redmine, project)
+    found = await redmine.project(project)
     wanted = user
     if user.strip().casefold() == "me":
-        wanted = str((await redmine.account())["id"])
-    number = await redmine.id_of("members", wanted, found["id"])
-    for membership in await redmine.all(path_of(found, "memberships"), "memberships"):
-        if number == (membership.get("user") or membership.get("group") or {}).get("id"):
-            return found, membership
-    raise BadArgument(f"“{user[:80]}” is no member of this project any more.")
+        wanted = str(await principal_id(redmine, user))
+    known = {
+        principal["id"]: (principal["name"], membership)
+        for membership in await redmine.all(path_of(found, "memberships"), "memberships")
+        if (principal := membership.get("user") or membership.get("group"))
+    }
+    number = find_name("members", {key: name for key, (name, _) in known.items()}, wanted)
+    return found, known[number][1]
 
 
 async def _ids(redmine: Redmine, roles: tuple[str, ...]) -> list[int]:
@@ -158,7 +162,7 @@ async def _written(
         if old != new
         else {},
         not_taken={"roles": ", ".join(missing)} if missing else {},
-        note=f"Inherited and kept: {', '.join(kept)}." if kept else "",
+        kept=f"Inherited and kept: {', '.join(kept)}." if kept else "",
     )
 
 

@@ -13,7 +13,7 @@ from redmine_mcp_projects.finding import (
     ACTIVE,
     CLOSED,
     STATUSES,
-    find_project,
+    fresh_project,
     path_of,
 )
 from redmine_mcp_projects.paging import PAGE, Page, told
@@ -47,6 +47,8 @@ IN_THE_SAME_ANSWER = {
     "activities": "time_entry_activities",
 }
 """What comes with a project for no further question, under Redmine's names."""
+OF_THEIR_OWN: frozenset[Include] = frozenset({"members", "versions"})
+"""What has to be asked for by itself, at the same time."""
 
 
 class ListedProject(BaseModel):
@@ -122,27 +124,30 @@ async def read_project(
     redmine: Redmine, wanted: str, include: tuple[Include, ...]
 ) -> ProjectDetails:
     """The project with these parts of it. Raises ``RedmineError``."""
+    apart = OF_THEIR_OWN & set(include)
+    known = await redmine.project(wanted) if apart else {}
     own = [IN_THE_SAME_ANSWER[part] for part in include if part in IN_THE_SAME_ANSWER]
-    project = await find_project(redmine, wanted, include=",".join(sorted(own)) or None)
-    hidden = [
-        part
-        for part in include
-        if part in IN_THE_SAME_ANSWER and IN_THE_SAME_ANSWER[part] not in project
-    ]
+    hidden: list[str] = []
 
     async def beside(part: Include, what: str, **params: Any) -> dict[str, Any]:
         if part not in include:
             return {}
         try:
-            return await redmine.get(path_of(project, what), **params)
+            return await redmine.get(path_of(known, what), **params)
         except Forbidden:
             hidden.append(part)
             return {}
 
-    memberships, versions = await asyncio.gather(
+    project, memberships, versions = await asyncio.gather(
+        fresh_project(redmine, known.get("id", wanted), ",".join(sorted(own)) or None),
         beside("members", "memberships", limit=PAGE),
         beside("versions", "versions"),
     )
+    hidden += [
+        part
+        for part in include
+        if part in IN_THE_SAME_ANSWER and IN_THE_SAME_ANSWER[part] not in project
+    ]
     return details_from(
         project,
         url=redmine.url,

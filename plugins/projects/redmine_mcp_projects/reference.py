@@ -9,20 +9,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from redmine_mcp_core import CurrentRedmine, Quotation, Redmine, Result, line
-from redmine_mcp_projects.finding import find_project
 from redmine_mcp_projects.paging import Page, cut, told
 from redmine_mcp_projects.plugin import plugin
 
 ListName = Literal["trackers", "statuses", "priorities", "activities", "roles"]
+Kind = Literal["trackers", "issue_statuses", "issue_priorities", "time_entry_activities", "roles"]
 
-LISTS: Mapping[ListName, tuple[str, str]] = {
-    "trackers": ("/trackers.json", "trackers"),
-    "statuses": ("/issue_statuses.json", "issue_statuses"),
-    "priorities": ("/enumerations/issue_priorities.json", "issue_priorities"),
-    "activities": ("/enumerations/time_entry_activities.json", "time_entry_activities"),
-    "roles": ("/roles.json", "roles"),
+LISTS: Mapping[ListName, Kind] = {
+    "trackers": "trackers",
+    "statuses": "issue_statuses",
+    "priorities": "issue_priorities",
+    "activities": "time_entry_activities",
+    "roles": "roles",
 }
-"""Where each list is read, and the key that holds it. None needs a permission."""
+"""Under which name Redmine's client keeps each. None needs a permission."""
 
 
 class Entry(BaseModel):
@@ -105,7 +105,7 @@ async def list_queries(
     redmine: Redmine = CurrentRedmine(),
 ) -> QueryList:
     """List the saved issue queries (custom filters) that you can use."""
-    owner = (await find_project(redmine, project))["id"] if project else None
+    owner = (await redmine.project(project))["id"] if project else None
     items, projects = await asyncio.gather(
         redmine.all("/queries.json", "queries", type="IssueQuery"), redmine.names("projects")
     )
@@ -123,9 +123,8 @@ async def list_queries(
 
 
 async def entries(redmine: Redmine, name: ListName) -> list[Entry]:
-    """One of the lists, as Redmine sorts it. Raises ``RedmineError``."""
-    path, key = LISTS[name]
-    return [_entry(item) for item in (await redmine.get(path))[key]]
+    """One of the lists, as Redmine sorts it, at most five minutes old. Raises ``RedmineError``."""
+    return [_entry(item) for item in await redmine.reference(LISTS[name])]
 
 
 def _entry(item: dict[str, Any]) -> Entry:

@@ -11,7 +11,6 @@ from pydantic import Field
 
 from redmine_mcp_core import CurrentRedmine, Forbidden, Quotation, Redmine, Result, line
 from redmine_mcp_projects.counting import MOST_VALUES, Count, Counter, Hours
-from redmine_mcp_projects.finding import find_project, path_of
 from redmine_mcp_projects.plugin import plugin
 
 NOBODY = {"!*": "none"}
@@ -83,20 +82,21 @@ async def project_summary(
     redmine: Redmine = CurrentRedmine(),
 ) -> ProjectSummary:
     """Count issues by tracker, priority, version, assignee; overdue; stale; sum up hours."""
-    found = await find_project(redmine, project, include="trackers")
+    found = await redmine.project(project)
     if "trackers" not in found:  # app/helpers/projects_helper.rb: it takes view_issues
         raise Forbidden("The issues of this project are not shown to you, or it has none.")
     counter = Counter(redmine, found, subprojects=subprojects)
     today = datetime.now(UTC).date()
+    await counter.look()
     total, overdue, stale, priorities, people, versions = await asyncio.gather(
         counter.both(),
         counter.issues(status="open", due_date=f"<={today - timedelta(days=1)}"),
         counter.issues(status="open", updated_on=f"<={today - timedelta(days=stale_days)}"),
         redmine.names("issue_priorities"),
         _members(redmine, found),
-        counter.get(path_of(found, "versions")),
+        redmine.reference("versions", found["id"]),
     )
-    listed = _most_wanted(versions["versions"])
+    listed = _most_wanted(versions)
     by_tracker, by_priority, by_version, by_assignee, (estimated, spent) = await asyncio.gather(
         counter.by("tracker_id", _values(found["trackers"]), total),
         counter.by("priority_id", {str(n): name for n, name in priorities.items()}, total),

@@ -14,10 +14,11 @@ from redmine_mcp_core import (
     Result,
     confirmed,
     line,
+    quoted,
 )
 from redmine_mcp_projects.counting import Counter
 from redmine_mcp_projects.details import Version, version_from
-from redmine_mcp_projects.finding import find_project, forget, path_of
+from redmine_mcp_projects.finding import find_record, path_of
 from redmine_mcp_projects.managing import Confirm, Project
 from redmine_mcp_projects.paging import Page, cut, told
 from redmine_mcp_projects.plugin import plugin
@@ -60,7 +61,7 @@ async def list_versions(
     redmine: Redmine = CurrentRedmine(),
 ) -> VersionList:
     """List a project's versions (milestones, releases) with status and due date."""
-    found = await find_project(redmine, project)
+    found = await redmine.project(project)
     answer = await redmine.get(path_of(found, "versions"))
     versions = [
         version_from(item, found)
@@ -83,7 +84,7 @@ async def create_version(
     redmine: Redmine = CurrentRedmine(),
 ) -> Written:
     """Create a version (milestone, release) of a project."""
-    found = await find_project(redmine, project)
+    found = await redmine.project(project)
     example: dict[str, Any] = {}
     if custom_fields:
         example = next(iter((await redmine.get(path_of(found, "versions")))["versions"]), {})
@@ -92,7 +93,7 @@ async def create_version(
         *custom(custom_fields, example),
     ]
     answer = await redmine.post(path_of(found, "versions"), {"version": body_of(wishes)})
-    forget(redmine, found, "versions")
+    redmine.forget_names("versions", found["id"])
     return _written(redmine, "created", wishes, {}, answer["version"])
 
 
@@ -119,7 +120,7 @@ async def update_version(
         raise BadArgument("Nothing to change was given.")
     path = f"/versions/{before['id']}.json"
     await redmine.put(path, {"version": body_of(wishes)})
-    forget(redmine, found, "versions")
+    redmine.forget_names("versions", found["id"])
     after = (await redmine.get(path))["version"]
     return _written(redmine, "changed", wishes, before, after)
 
@@ -142,7 +143,7 @@ async def delete_version(
             f"{used} issues are planned for this version, and Redmine deletes none that is used. "
             "Move them to another first, or close the version: update_version(status=closed)."
         )
-    await confirmed(f"Delete the version {name}?", confirm=confirm)
+    await confirmed(f"Delete this version?\n{quoted(name)}", confirm=confirm)
     try:
         await redmine.delete(f"/versions/{item['id']}.json")
     except Invalid:  # 422 without a word: issues that this caller does not see, or a file
@@ -150,16 +151,17 @@ async def delete_version(
             "Redmine does not delete a version that an issue or a file still uses, be it one that "
             "you may not see. Close it instead: update_version(status=closed)."
         ) from None
-    forget(redmine, found, "versions")
+    redmine.forget_names("versions", found["id"])
     return Written(what="Version deleted", name=name, id=item["id"])
 
 
 async def _find(
     redmine: Redmine, project: str, version: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    found = await find_project(redmine, project)
-    number = await redmine.id_of("versions", version, found["id"])
-    return found, (await redmine.get(f"/versions/{number}.json"))["version"]
+    found = await redmine.project(project)
+    return found, find_record(
+        "versions", (await redmine.get(path_of(found, "versions")))["versions"], version
+    )
 
 
 def _wishes(

@@ -58,7 +58,9 @@ def custom(wanted: Mapping[str, Any] | None, record: Mapping[str, Any]) -> Itera
         ]
         if len(fitting) != 1:
             there = ", ".join(line(field["name"]) for field in fields) or "none"
-            raise BadArgument(f"There is no custom field “{name[:80]}” here. There are: {there}.")
+            raise BadArgument(
+                f"There is no custom field “{name[:80]}” here. There are: ", there, "."
+            )
         field = fitting[0]
         yield Wish(
             "custom_fields", {"id": field["id"], "value": value}, field["name"], _shown(value)
@@ -83,7 +85,10 @@ class Written(Result):
     changed: dict[str, Change] = Field(default_factory=dict)
     not_taken: dict[str, str] = Field(default_factory=dict)
     """What was asked for and Redmine silently left out, by field."""
+    kept: str = ""
+    """What was to go and stays, by name."""
     note: str = ""
+    """In the server's own words alone."""
 
     def text(self) -> str:
         rows = [self.name] if self.name else []
@@ -93,13 +98,14 @@ class Written(Result):
             else f"{field}: {_cut(change.after)}"
             for field, change in self.changed.items()
         ]
-        parts = [f"{self.what}.", Quotation().enclose("\n".join(rows)) if rows else ""]
         if self.not_taken:
             fields = ", ".join(self.not_taken)
-            parts.append(
+            rows.append(
                 f"Redmine silently left out: {fields}. Your role or this sign-in may not set it, "
                 "or the value does not fit."
             )
+        rows += [self.kept] if self.kept else []
+        parts = [f"{self.what}.", Quotation().enclose("\n".join(rows)) if rows else ""]
         return "\n".join(filter(None, [*parts, self.note, self.url]))
 
 

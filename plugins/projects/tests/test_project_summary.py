@@ -7,15 +7,22 @@ from typing import Any
 
 import httpx
 import pytest
-from redmine_mcp_projects import plugin
+from redmine_mcp_projects import counting, plugin
 
 from redmine_mcp_core.testing import client_for, text_of
 
 CALLS = 50
-"""At most so many questions for the seed's alpha: two for each tracker, priority, version and
-assignee, and about a dozen more."""
+"""At most so many questions for a project like the seed's alpha: two for each tracker, priority,
+version and assignee, and about a dozen more."""
 BYTES = 30_000
 """At most so much comes from Redmine for them."""
+
+
+@pytest.fixture(params=["read", "counted"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project as it is, and as one with more issues than are read at once."""
+    if request.param == "counted":
+        monkeypatch.setattr(counting, "READ_AT_ONCE", -1)
 
 
 async def summary(client: Any, **arguments: Any) -> Any:
@@ -36,6 +43,7 @@ async def read_all(redmine: Any, login: str, path: str, key: str) -> list[dict[s
 
 
 @pytest.mark.parametrize("login", ["alice", "bob", "carol"])
+@pytest.mark.usefixtures("either_way")
 async def test_it_says_what_reading_every_issue_would(redmine: Any, login: str) -> None:
     """Each count and each sum, as far as this caller sees the issues."""
     async with redmine.client(login) as client:
@@ -66,8 +74,9 @@ async def test_it_says_what_reading_every_issue_would(redmine: Any, login: str) 
     assert data["spent"]["sum"] == sum(entry["hours"] for entry in entries)
 
 
-async def test_it_is_short_and_bounded(redmine: Any) -> None:
-    """A few lines, from a few dozen small answers, four at a time."""
+async def test_it_is_short_and_bounded(redmine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few lines; of a large project from a few dozen small answers, four at a time."""
+    monkeypatch.setattr(counting, "READ_AT_ONCE", -1)
     async with redmine.client() as client:
         await summary(client, project="beta")
         redmine.way.seen.clear()
@@ -82,6 +91,7 @@ async def test_it_is_short_and_bounded(redmine: Any) -> None:
     assert max(counts) < 100, "a count reads no issue"
 
 
+@pytest.mark.usefixtures("either_way")
 async def test_subprojects_count_if_asked(redmine: Any) -> None:
     """Whose issues belong to no version of this project stand with the others."""
     async with redmine.client() as client:
@@ -93,6 +103,7 @@ async def test_subprojects_count_if_asked(redmine: Any) -> None:
         assert sum(opened for opened, _ in by_name(together[field]).values()) == together["open"]
 
 
+@pytest.mark.usefixtures("either_way")
 async def test_stale_is_as_old_as_one_says(redmine: Any) -> None:
     """The seed's issues were last touched long before ten years have gone by since."""
     async with redmine.client() as client:
@@ -103,6 +114,7 @@ async def test_stale_is_as_old_as_one_says(redmine: Any) -> None:
     assert decade["stale"] == 0
 
 
+@pytest.mark.usefixtures("either_way")
 async def test_hours_spent_are_for_those_who_may_see_them(sign_in: Any) -> None:
     """Without the scope the estimates are told, and that the rest is not shown."""
     async with sign_in("alice", "view_project", "view_issues") as client:
@@ -185,8 +197,11 @@ async def test_what_a_sum_leaves_out_is_said() -> None:
     assert "1800 time entries of at most 2.5 h each are not in the sum." in text
 
 
-async def test_a_shared_version_is_not_taken_for_the_projects_own() -> None:
+async def test_a_shared_version_is_not_taken_for_the_projects_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Its sums would hold the hours of other projects' issues."""
+    monkeypatch.setattr(counting, "READ_AT_ONCE", -1)
     redmine = Huge(50, sharing="descendants")
     text = text_of(await summed_up(redmine))
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from redmine_mcp_core import Quotation, shorten
+from redmine_mcp_prompts.plugin import plugin
 
 BUDGET = 8_000
 """Bytes of a whole prompt; what the person typed comes on top of it."""
@@ -55,8 +56,9 @@ def briefing(task: str, *sections: Section, after: str = "") -> str:
         if not one.hidden
     ]
     missing = "\n".join(_missing(sections, kept))
-    parts = [task, Quotation().enclose("\n\n".join(told)), missing, after]
-    return "\n\n".join(part for part in parts if part)
+    parts = [task, Quotation().enclose("\n\n".join(told)), missing]
+    text = plugin.measured("\n\n".join(part for part in parts if part))
+    return f"{text}\n\n{after}" if after else text
 
 
 def excerpt(text: str, most: int) -> str:

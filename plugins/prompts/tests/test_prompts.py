@@ -56,7 +56,9 @@ async def test_an_unknown_project_is_answered_with_those_there_are(redmine: Any,
     for argument in {"project", "project_id"} & set(arguments):
         arguments[argument] = "gamma"
 
-    with pytest.raises(MCPError, match=r"no project “gamma” here. There are: Alpha, Beta\.$"):
+    with pytest.raises(
+        MCPError, match=r"no project “gamma” here. There are: «.* Alpha, Beta \w+»\.$"
+    ):
         await redmine.prompt(name, "carol", **arguments)
 
 
@@ -138,7 +140,9 @@ async def test_both_eras_of_the_protocol_are_told_the_same(redmine: Any) -> None
 
 async def test_an_unknown_version_is_answered_with_those_there_are(redmine: Any) -> None:
     """By name."""
-    with pytest.raises(MCPError, match=r"no version “9” here. There are: 1.0, 1.1, 2.0\.$"):
+    with pytest.raises(
+        MCPError, match=r"no version “9” here. There are: «.* 1.0, 1.1, 2.0 \w+»\.$"
+    ):
         await redmine.prompt("release_notes", project="alpha", version="9")
 
 

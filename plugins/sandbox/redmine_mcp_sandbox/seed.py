@@ -202,6 +202,19 @@ class TimeEntry(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkflowPermission(Record):
+    """What a role must fill in, or may not change, in issues of a tracker with a status."""
+
+    role: str
+    tracker_id: int
+    status_id: int
+    field_name: str
+    """An attribute, or the id of a custom field."""
+    rule: str
+    """``readonly`` or ``required``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """An OAuth application, as registered under Administration > Applications."""
 
@@ -220,6 +233,7 @@ class Seed:
     users: Sequence[User]
     groups: Sequence[Group]
     issue_custom_fields: Sequence[CustomField]
+    workflow_permissions: Sequence[WorkflowPermission]
     projects: Sequence[Project]
     memberships: Sequence[Membership]
     versions: Sequence[Version]
@@ -236,6 +250,7 @@ RECORDS: dict[str, type[Any]] = {
     "users": User,
     "groups": Group,
     "issue_custom_fields": CustomField,
+    "workflow_permissions": WorkflowPermission,
     "projects": Project,
     "memberships": Membership,
     "versions": Version,

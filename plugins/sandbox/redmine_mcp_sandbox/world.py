@@ -74,6 +74,7 @@ class World:
         self.versions = Table(seed.versions)
         self.categories = Table(seed.issue_categories)
         self.custom_fields = Table(seed.issue_custom_fields)
+        self.workflow_permissions = Table(seed.workflow_permissions)
         self.trackers = {tracker.id: tracker for tracker in reference.TRACKERS}
         self.statuses = {status.id: status for status in reference.STATUSES}
         self.priorities = {priority.id: priority for priority in reference.PRIORITIES}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from redmine_mcp_core.testing import text_of
+from redmine_mcp_core.testing import text_of, unmarked
 
 COPY = "copy_issue"
 
@@ -17,7 +17,7 @@ async def copied(redmine: Any, **arguments: Any) -> tuple[dict[str, Any], str]:
         result = await call(COPY, **arguments)
     assert not result.is_error, text_of(result)
     include = "attachments,children,relations,watchers,journals"
-    return await redmine.issue(result.structured_content["id"], include), text_of(result)
+    return await redmine.issue(result.structured_content["id"], include), unmarked(text_of(result))
 
 
 async def test_everything_that_can_be_copied(redmine: Any) -> None:
@@ -84,5 +84,7 @@ async def test_unknown_names_are_answered_before_the_write(redmine: Any) -> None
     async with redmine.as_() as call:
         result = await call(COPY, issue_id=1, tracker="Story")
 
-    assert "There is no tracker “Story” here. There are: Bug, Feature, Support." in text_of(result)
+    assert "There is no tracker “Story” here. There are: Bug, Feature, Support." in unmarked(
+        text_of(result)
+    )
     assert redmine.writes == []

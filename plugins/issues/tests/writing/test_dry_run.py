@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from redmine_mcp_core.testing import text_of
 
 
@@ -70,7 +72,7 @@ async def test_an_update_that_would_work_leaves_no_trace_either(redmine: Any) ->
     assert text.startswith("Dry run: nothing was written.")
     assert "Status: Feedback → Resolved" in text
     assert "Nothing speaks against it." in text
-    assert "Not known: which fields the workflow makes read-only for you" in text
+    assert "Not known: whether the workflow makes Private read-only for you" in text
     assert await everything(redmine) == before
 
 
@@ -142,3 +144,73 @@ async def test_what_was_never_granted_is_found(redmine: Any) -> None:
     assert result.structured_content["problems"][0] == (
         "This sign-in was not granted edit_issues or edit_own_issues, which status needs."
     )
+
+
+async def test_what_the_workflow_requires_is_found(redmine: Any) -> None:
+    """A Developer's Support issue needs a due date and a severity to be resolved."""
+    before = await everything(redmine)
+    asked = {"issue_id": 5, "status": "Resolved", "fields": {"Severity": ""}, "due_date": ""}
+    async with redmine.as_("bob") as call:
+        result = await call("update_issue", **asked, dry_run=True)
+        refused = await call("update_issue", **asked)
+
+    problems = result.structured_content["problems"]
+    assert problems[0] == "Due date cannot be blank."
+    assert problems[1].startswith("Severity cannot be blank (other issues have: critical, high")
+    assert "Due date cannot be blank" in text_of(refused)
+    assert await everything(redmine) == before
+
+
+async def test_what_the_workflow_makes_read_only_is_found(redmine: Any) -> None:
+    """Redmine would drop it with a 204: by a dry run one learns it before, without a trace."""
+    before = await everything(redmine)
+    asked = {"issue_id": 5, "priority": "Low", "due_date": "2026-03-01", "assignee": "me"}
+    async with redmine.as_("bob") as call:
+        result = await call("update_issue", **asked, dry_run=True)
+        fields = await call("update_issue", issue_id=5, fields={"Effort": 3}, dry_run=True)
+    assert await everything(redmine) == before
+    async with redmine.as_("bob") as call:
+        written = await call("update_issue", **asked, fields={"Effort": 3})
+
+    assert result.structured_content["problems"] == [
+        "Priority is read-only here, by workflow or subtasks."
+    ]
+    assert "whether the workflow makes Effort read-only" in text_of(fields)
+    assert written.structured_content["dropped"] == ["Priority → Low", "Effort → 3"]
+
+
+async def test_what_subtasks_decide_is_found(redmine: Any) -> None:
+    """The dates and the progress of a parent are theirs."""
+    async with redmine.as_() as call:
+        result = await call(
+            "update_issue", issue_id=1, due_date="2027-01-01", estimated_hours=3, dry_run=True
+        )
+
+    assert result.structured_content["problems"] == [
+        "Due date is read-only here, by workflow or subtasks."
+    ]
+
+
+@pytest.mark.parametrize("login", ["alice", "bob"])
+async def test_wrong_values_are_noticed_one_by_one(redmine: Any, login: str) -> None:
+    """Redmine complains of each value that a dry run tries, and keeps none of them."""
+    before = await everything(redmine)
+    asked = {
+        "subject": "x",
+        "priority": "High",
+        "assignee": "me",
+        "category": "UI",
+        "version": "2.0",
+        "parent": 21,
+        "start_date": "2026-02-01",
+        "due_date": "2026-03-01",
+        "done_ratio": 10,
+        "estimated_hours": 2,
+    }
+    async with redmine.as_(login) as call:
+        update = await call("update_issue", issue_id=11, **asked, dry_run=True)
+        create = await call("create_issue", project="alpha", **asked, dry_run=True)
+
+    assert "problems" not in update.structured_content
+    assert "problems" not in create.structured_content
+    assert await everything(redmine) == before

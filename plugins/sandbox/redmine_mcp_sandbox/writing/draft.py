@@ -187,7 +187,19 @@ class Draft:
         if wished in {status.id for status in allowed} and self._may_set("status_id"):
             self.columns["status_id"] = wished
 
+    @property
+    def field_rules(self) -> dict[str, str]:
+        """What the workflow says of the fields, for the status that the issue is to have."""
+        if self.project is None:
+            return {}
+        columns = self.columns
+        return workflow.field_rules(
+            self.viewer, self.project, columns["tracker_id"], columns["status_id"]
+        )
+
     def _may_set(self, name: str) -> bool:
+        if self.field_rules.get(name) == "readonly":
+            return self.before is None and name == "project_id"
         if self.before is not None and name in DERIVED and self.world.children(self.before):
             return False
         may_edit = self.before is None or self._may_edit()
@@ -238,7 +250,11 @@ class Draft:
         if values.blank(given):
             return
         current = self.columns["custom_values"]
-        self.columns["custom_values"] = custom_values.assigned(current, given)
+        fixed = {name for name, rule in self.field_rules.items() if rule == "readonly"}
+        self.columns["custom_values"] = {
+            field_id: current[field_id] if field_id in fixed else value
+            for field_id, value in custom_values.assigned(current, given).items()
+        }
         self.has_custom_values = True
 
 

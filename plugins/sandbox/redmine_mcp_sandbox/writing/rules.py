@@ -25,6 +25,7 @@ def complaints(draft: Draft) -> Iterator[str]:
     yield from _dates(draft)
     yield from _references(draft)
     yield from _parent(draft)
+    yield from _required(draft)
 
 
 def _presence(draft: Draft) -> Iterator[str]:
@@ -109,6 +110,37 @@ def _parent(draft: Draft) -> Iterator[str]:
         yield "Parent task is invalid"
     elif world.is_closed(parent) and not world.statuses[draft.columns["status_id"]].is_closed:
         yield "An open issue cannot be attached to a closed parent task"
+
+
+LABELS = {
+    "assigned_to_id": "Assignee",
+    "category_id": "Category",
+    "description": "Description",
+    "due_date": "Due date",
+    "estimated_hours": "Estimated time",
+    "fixed_version_id": "Target version",
+    "parent_issue_id": "Parent task",
+    "start_date": "Start date",
+}
+"""Of the fields that can be blank."""
+
+
+def _required(draft: Draft) -> Iterator[str]:
+    """What the workflow wants to be filled in (``Issue#validate_required_fields``)."""
+    columns, world = draft.columns, draft.world
+    for name, rule in draft.field_rules.items():
+        if rule != "required":
+            continue
+        if name.isdecimal():
+            value = columns["custom_values"].get(name)
+            if not any(value if isinstance(value, list) else [value]):
+                yield f"{world.custom_fields[int(name)].name} {BLANK}"
+        elif name in LABELS and values.blank(columns[_column_of(name)]):
+            yield f"{LABELS[name]} {BLANK}"
+
+
+def _column_of(attribute: str) -> str:
+    return "parent_id" if attribute == "parent_issue_id" else attribute
 
 
 def _would_go_round(draft: Draft, issue: Issue, parent: Issue) -> bool:

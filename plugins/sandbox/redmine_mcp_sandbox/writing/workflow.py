@@ -1,4 +1,8 @@
-"""Which statuses a user may give to an issue (``Issue#new_statuses_allowed_to``), scopes apart."""
+"""What the workflow lets a user do with an issue, scopes apart.
+
+Which statuses they may give it (``Issue#new_statuses_allowed_to``), and which fields are read-only
+or required for them (``Issue#workflow_rule_by_attribute``).
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,27 @@ def allowed_statuses(
     if any(map(world.is_closed, world.ancestors(issue))):
         ids &= closed
     return [status for status in reference.STATUSES if status.id in ids]
+
+
+def field_rules(
+    viewer: Viewer, project: Project, tracker_id: int | None, status_id: int | None
+) -> dict[str, str]:
+    """``readonly`` or ``required`` by attribute, or by the id of a custom field.
+
+    A rule holds for somebody of several roles if each of these has one; if those differ, the field
+    is required.
+    """
+    roles = {role.name for role in viewer.workflow_roles(project)}
+    rules: dict[str, list[str]] = {}
+    for permission in viewer.world.workflow_permissions.values():
+        fits = (permission.tracker_id, permission.status_id) == (tracker_id, status_id)
+        if permission.role in roles and fits:
+            rules.setdefault(permission.field_name, []).append(permission.rule)
+    return {
+        name: found[0] if len(set(found)) == 1 else "required"
+        for name, found in rules.items()
+        if len(found) == len(roles)
+    }
 
 
 def _is_blocked(viewer: Viewer, issue: Issue) -> bool:
