@@ -1,51 +1,89 @@
 """Redmine MCP: work in your Redmine from any MCP client, as yourself.
 
-What stands here is what a plugin author imports; the inner modules may change at any time.
+What stands here is what a plugin author imports; the inner modules may change at any time. Each
+name is imported when it is first asked for, so that a command which needs none starts at once.
 """
 
-from redmine_mcp_core.auth.caller import Caller
-from redmine_mcp_core.components import API_VERSION, Components, Plugin, hookimpl
-from redmine_mcp_core.confirmation import confirmed
-from redmine_mcp_core.current import (
-    CurrentCaller,
-    CurrentNotebook,
-    CurrentProgress,
-    CurrentRedmine,
-    Progress,
-)
-from redmine_mcp_core.declaration import Effect
-from redmine_mcp_core.demo import DemoAccount, DemoRedmine
-from redmine_mcp_core.events import Event, EventKind, Refusal, ToolCall
-from redmine_mcp_core.notebook import Notebook
-from redmine_mcp_core.observability.health import HealthReport
-from redmine_mcp_core.redmine import (
-    MAX_PAGE_SIZE,
-    BadArgument,
-    Forbidden,
-    Invalid,
-    NotFound,
-    Redmine,
-    RedmineError,
-    find_name,
-    segment,
-)
-from redmine_mcp_core.results import Image, Quotation, Result, line, shorten, visible
-from redmine_mcp_core.storage import (
-    Record,
-    RecordStore,
-    StoreError,
-    StoreUnavailable,
-    TokenStore,
-    TokenStoreBackend,
-)
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from redmine_mcp_core.auth.caller import Caller
+    from redmine_mcp_core.components import API_VERSION, Components, Plugin, hookimpl
+    from redmine_mcp_core.confirmation import confirmed
+    from redmine_mcp_core.current import (
+        CurrentCaller,
+        CurrentLocalFiles,
+        CurrentNotebook,
+        CurrentProgress,
+        CurrentRedmine,
+        Progress,
+    )
+    from redmine_mcp_core.declaration import Effect
+    from redmine_mcp_core.demo import DemoAccount, DemoRedmine
+    from redmine_mcp_core.events import Event, EventKind, Refusal, ToolCall
+    from redmine_mcp_core.local_files import LocalFiles
+    from redmine_mcp_core.notebook import Notebook
+    from redmine_mcp_core.observability.health import HealthReport
+    from redmine_mcp_core.observability.plugin_metrics import PluginMetrics
+    from redmine_mcp_core.redmine import (
+        MAX_PAGE_SIZE,
+        BadArgument,
+        Forbidden,
+        Invalid,
+        MissingScope,
+        NotFound,
+        Redmine,
+        RedmineError,
+        find_name,
+        segment,
+    )
+    from redmine_mcp_core.results import Image, Quotation, Result, line, quoted, shorten, visible
+    from redmine_mcp_core.storage import (
+        Change,
+        Record,
+        RecordStore,
+        Row,
+        StoreError,
+        StoreUnavailable,
+        TextStore,
+        TokenStore,
+        TokenStoreBackend,
+    )
+
+_PLACES = {
+    "auth.caller": "Caller",
+    "components": "API_VERSION Components Plugin hookimpl",
+    "confirmation": "confirmed",
+    "current": "CurrentCaller CurrentLocalFiles CurrentNotebook CurrentProgress CurrentRedmine "
+    "Progress",
+    "declaration": "Effect",
+    "demo": "DemoAccount DemoRedmine",
+    "events": "Event EventKind Refusal ToolCall",
+    "local_files": "LocalFiles",
+    "notebook": "Notebook",
+    "observability.health": "HealthReport",
+    "observability.plugin_metrics": "PluginMetrics",
+    "redmine": "MAX_PAGE_SIZE BadArgument Forbidden Invalid MissingScope NotFound Redmine "
+    "RedmineError find_name segment",
+    "results": "Image Quotation Result line quoted shorten visible",
+    "storage": "Change Record RecordStore Row StoreError StoreUnavailable TextStore TokenStore "
+    "TokenStoreBackend",
+}
+"""Which module each name comes from; ``tests/test_exports.py`` holds it to the imports above."""
+_PLACE_OF = {name: module for module, names in _PLACES.items() for name in names.split()}
 
 __all__ = [
     "API_VERSION",
     "MAX_PAGE_SIZE",
     "BadArgument",
     "Caller",
+    "Change",
     "Components",
     "CurrentCaller",
+    "CurrentLocalFiles",
     "CurrentNotebook",
     "CurrentProgress",
     "CurrentRedmine",
@@ -58,9 +96,12 @@ __all__ = [
     "HealthReport",
     "Image",
     "Invalid",
+    "LocalFiles",
+    "MissingScope",
     "NotFound",
     "Notebook",
     "Plugin",
+    "PluginMetrics",
     "Progress",
     "Quotation",
     "Record",
@@ -69,8 +110,10 @@ __all__ = [
     "RedmineError",
     "Refusal",
     "Result",
+    "Row",
     "StoreError",
     "StoreUnavailable",
+    "TextStore",
     "TokenStore",
     "TokenStoreBackend",
     "ToolCall",
@@ -78,7 +121,17 @@ __all__ = [
     "find_name",
     "hookimpl",
     "line",
+    "quoted",
     "segment",
     "shorten",
     "visible",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used (PEP 562)."""
+    if name not in _PLACE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_PLACE_OF[name]}"), name)
+    globals()[name] = found
+    return found

@@ -12,11 +12,14 @@ from cyclopts import App
 
 _COMMANDS = {
     "serve": ("serve:serve", "Serve the Redmine that the environment, or a .env file here, names."),
+    "connect": ("connect:connect", "Bridge a client that speaks only stdio to a server on HTTP."),
+    "stdio": ("stdio:stdio", "Serve one person over standard input and output, by API key."),
     "demo": ("serve:demo", "Serve a small Redmine that lives in memory, to try things out."),
     "plugins": ("plugins:plugins", "List the installed plugins, and why any was left out."),
     "settings": ("settings:settings", "List every setting, what it means and its default."),
     "store": ("store:store", "Check, move and tidy up the token store."),
-    "keys": ("keys:keys", "Change the keys that the token store is encrypted with."),
+    "keys": ("keys:keys", "Change the keys that encrypt the token store and sign tokens."),
+    "accounts": ("accounts:accounts", "Let programs call with a Redmine API key of their own."),
 }
 """Each command: where it is defined, below ``redmine_mcp_core.commands``, and what it does. The
 sentence stands here so that ``--help`` imports none of them."""
@@ -25,6 +28,8 @@ app = App(
     name="redmine-mcp",
     help="Work in your Redmine from any MCP client, as yourself.",
     version_flags=["--version"],
+    # The default, Markdown, takes as long to import as all the rest.
+    help_format="plaintext",
 )
 for _name, (_place, _help) in _COMMANDS.items():
     app.command(f"redmine_mcp_core.commands.{_place}", name=_name, help=_help)
@@ -32,15 +37,21 @@ for _name, (_place, _help) in _COMMANDS.items():
 
 def main() -> None:
     """The entry point of the ``redmine-mcp`` command."""
-    # Here and not above: --help needs none of what the settings need.
-    from redmine_mcp_core.commands.console import fail
-    from redmine_mcp_core.settings import SettingsError
-
     try:
         sys.exit(app())
-    except SettingsError as error:
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        # Here and not above: --help needs none of what the settings need.
+        from redmine_mcp_core.commands.console import fail
+        from redmine_mcp_core.settings import SettingsError
+
+        if not isinstance(error, SettingsError):
+            raise
         for problem in error.problems:
             fail(problem)
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

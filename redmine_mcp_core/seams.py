@@ -7,18 +7,27 @@ moves one is repaired in this file; ``tests/test_seams.py`` fails first and says
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, cast
 
 from fastmcp import FastMCP
-from fastmcp.server.auth import OAuthProxy
-from fastmcp.server.auth.oauth_proxy.models import OAuthTransaction, UpstreamTokenSet
+from fastmcp.server.auth import AccessToken, OAuthProxy
+from fastmcp.server.auth.auth import PrivateKeyJWTClientAuthenticator
+from fastmcp.server.auth.cimd import CIMDFetcher
+from fastmcp.server.auth.jwt_issuer import JWTIssuer
+from fastmcp.server.auth.oauth_proxy.models import (
+    ClientCode,
+    OAuthTransaction,
+    UpstreamTokenSet,
+)
 from fastmcp.server.auth.oauth_proxy.upstream import AsyncOAuth2Client
 from fastmcp.server.dependencies import get_context
 from fastmcp.server.transforms.search import BM25SearchTransform
 from fastmcp.tools import Tool
 from joserfc.errors import JoseError
-from mcp.shared.auth import OAuthClientInformationFull
+from mcp.server.auth.middleware.client_auth import ClientAuthenticator
+from mcp.server.auth.provider import AuthorizationCode, RefreshToken
+from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -56,6 +65,22 @@ class OpenSearch(BM25SearchTransform):
         return self.call_tool()
 
 
+class DocumentFetcher(CIMDFetcher):
+    """FastMCP's fetcher of client metadata documents, which trusts none for longer than a day.
+
+    FastMCP keeps a thousand in memory, each for as long as its own headers say: a year, if a site
+    that was broken into for an hour says so.
+    """
+
+    max_seconds = 86_400.0
+
+    def _parse_cache_policy(self, headers: Mapping[str, str], now: float) -> Any:
+        policy = super()._parse_cache_policy(headers, now)
+        policy.freshness_lifetime = min(policy.freshness_lifetime, self.max_seconds)
+        policy.expires_at = now + policy.freshness_lifetime
+        return policy
+
+
 class OpenOAuthProxy(OAuthProxy):
     """FastMCP's OAuth proxy with the seams we need as methods to override."""
 
@@ -63,9 +88,91 @@ class OpenOAuthProxy(OAuthProxy):
     def offered_scopes(self) -> list[str]:
         return self._default_scope_str.split()
 
+    @property
+    def resource_url(self) -> str:
+        """The address of the MCP endpoint: the audience of our access tokens."""
+        return str(self._resource_url)
+
+    # -- Who signs tokens --------------------------------------------------------------------------
+
+    def token_issuer(self, issuer: str, audience: str, signing_key: bytes) -> JWTIssuer:
+        """What issues and verifies our tokens; it cannot wait for anything while it does."""
+        return JWTIssuer(issuer=issuer, audience=audience, signing_key=signing_key)
+
+    async def before_tokens(self, token: str | None = None) -> None:
+        """Called before tokens are issued or verified, with the one at hand: what the issuer
+        cannot wait for is waited for here. Must not raise."""
+
+    def set_mcp_path(self, mcp_path: str | None) -> None:
+        super().set_mcp_path(mcp_path)
+        self._jwt_issuer = self.token_issuer(
+            str(self.issuer_url), self.resource_url, self._jwt_signing_key
+        )
+
+    async def exchange_authorization_code(
+        self, client: OAuthClientInformationFull, authorization_code: AuthorizationCode
+    ) -> OAuthToken:
+        await self.before_tokens()
+        return await super().exchange_authorization_code(client, authorization_code)
+
+    async def exchange_refresh_token(
+        self, client: OAuthClientInformationFull, refresh_token: RefreshToken, scopes: list[str]
+    ) -> OAuthToken:
+        await self.before_tokens(refresh_token.token)
+        return await super().exchange_refresh_token(client, refresh_token, scopes)
+
+    async def load_access_token(self, token: str) -> AccessToken | None:
+        await self.before_tokens(token)
+        return cast("AccessToken | None", await super().load_access_token(token))
+
+    # -- Who is a client ---------------------------------------------------------------------------
+
+    def client_authenticator(self) -> ClientAuthenticator:
+        """What the token endpoint knows clients by, for endpoints of ours."""
+        if self._cimd_manager is None:
+            return ClientAuthenticator(self)
+        return PrivateKeyJWTClientAuthenticator(
+            provider=self,
+            cimd_manager=self._cimd_manager,
+            token_endpoint_url=self.token_endpoint_url,
+        )
+
+    def may_send_back_to(self, redirect_uri: str) -> bool:
+        """Whether a sign-in under way may end at this address."""
+        return super()._validate_client_redirect_uri(redirect_uri)
+
+    def _validate_client_redirect_uri(self, redirect_uri: str) -> bool:
+        return self.may_send_back_to(redirect_uri)
+
+    # -- What is stored ----------------------------------------------------------------------------
+
+    async def issued_code(self, code: str) -> ClientCode | None:
+        """What an authorization code stands for, as long as it is good."""
+        return await self._code_store.get(key=code)
+
+    async def forget_code(self, code: str) -> None:
+        """Make an authorization code good for nothing."""
+        await self._code_store.delete(key=code)
+
     async def transaction(self, txn_id: str) -> OAuthTransaction | None:
         """A sign-in under way."""
         return await self._transaction_store.get(key=txn_id)
+
+    async def keep_transaction(self, transaction: OAuthTransaction, *, ttl: float) -> None:
+        """Write a sign-in under way over what it was."""
+        await self._transaction_store.put(key=transaction.txn_id, value=transaction, ttl=ttl)
+
+    def same_browser(self, request: Request, transaction: OAuthTransaction) -> bool:
+        """Whether this is the browser in which the person gave consent."""
+        token = transaction.consent_token
+        return token is not None and self._verify_consent_binding_cookie(
+            request, transaction.txn_id, token
+        )
+
+    def fetch_documents_with(self, fetcher: CIMDFetcher) -> None:
+        """What fetches client metadata documents, where they are on."""
+        if self._cimd_manager is not None:
+            self._cimd_manager._fetcher = fetcher
 
     async def registered_client(self, client_id: str) -> OAuthClientInformationFull | None:
         """A client as it registered itself, or as its metadata document describes it."""
@@ -75,12 +182,17 @@ class OpenOAuthProxy(OAuthProxy):
         """The claims of an access token that we issued. Raises if it is not one."""
         return self.jwt_issuer.verify_token(token)
 
+    async def forget_upstream_tokens(self, token_id: str) -> None:
+        """Take the upstream tokens of a sign-in out of the store: all of ours die with them."""
+        await self._upstream_token_store.delete(key=token_id)
+
     async def upstream_tokens(self, token_id: str) -> UpstreamTokenSet | None:
         """The upstream tokens of a sign-in, as they are stored at this moment."""
         return await self._upstream_token_store.get(key=token_id)
 
     async def upstream_token_id(self, token: str, use: Literal["access", "refresh"]) -> str | None:
         """Which upstream tokens one of ours stands for; None if it stands for none any more."""
+        await self.before_tokens(token)
         try:
             claims = self.jwt_issuer.verify_token(token, expected_token_use=use)
         except (JoseError, ValueError):

@@ -5,15 +5,13 @@ The tables in the README and in ``.env.example`` are made from here (``make docs
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import secrets
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -21,17 +19,15 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from redmine_mcp_core.edge.settings import EdgeSettings, Words
+from redmine_mcp_core.secret_files import SecretFiles
+from redmine_mcp_core.secret_files import SettingsError as SettingsError
+
 APP = "redmine-mcp"
 MIN_SECRET_LENGTH = 16
+MCP_PATH = "/mcp"
+WAYS_IN = ("oauth", "key-login", "header")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-class SettingsError(Exception):
-    """Settings that cannot work: every problem at once, a line each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
 
 
 def default_store_url(name: str = "tokens") -> str:
@@ -39,10 +35,7 @@ def default_store_url(name: str = "tokens") -> str:
     return f"sqlite:///{user_data_path(APP) / f'{name}.sqlite3'}"
 
 
-Words = Annotated[list[str], NoDecode]
-
-
-class Settings(BaseSettings):
+class Settings(EdgeSettings):
     """The server's settings, from the environment and from a ``.env`` file in this folder."""
 
     model_config = SettingsConfigDict(
@@ -52,9 +45,18 @@ class Settings(BaseSettings):
     redmine_url: str = Field(
         description="Where your Redmine is, as people reach it: `https://redmine.example.com`.",
     )
-    redmine_client_id: str = Field(
+    mcp_sign_in: Words = Field(
+        default=["oauth"],
+        min_length=1,
+        description="How people sign in: `oauth` at a Redmine from 6.1 on, `key-login` with their "
+        "API key on a page of ours (any Redmine with REST), `header` with `X-Redmine-API-Key` or "
+        "Basic on each request. Several may be named.",
+    )
+    redmine_client_id: str | None = Field(
+        default=None,
+        validate_default=True,
         description="Client ID of the application registered in Redmine "
-        "(Administration > Applications).",
+        "(Administration > Applications). Needed for the sign-in `oauth`.",
     )
     redmine_client_secret: SecretStr | None = Field(
         default=None,
@@ -73,6 +75,18 @@ class Settings(BaseSettings):
         le=300,
         description="Seconds for one question to Redmine, retries included.",
     )
+    mcp_session_idle_days: float = Field(
+        default=7, gt=0, le=365, description="Days after which an unused sign-in ends."
+    )
+    mcp_session_days: float = Field(
+        default=30, gt=0, le=365, description="Days after which any sign-in ends."
+    )
+    mcp_sessions_per_user: int = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="Sign-ins one user may have at once. One more ends the one not used longest.",
+    )
     mcp_host: str = Field(default="127.0.0.1", description="The address to listen on.")
     mcp_port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
     mcp_public_url: str | None = Field(
@@ -80,6 +94,11 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Where clients reach this server, when that is not where it listens: "
         "`https://mcp.example.com`.",
+    )
+    mcp_redmines: Words = Field(
+        default=[],
+        description="Names of several Redmines to serve side by side, such as `intern kunden`. "
+        "Each is served below its name, and has its own `REDMINE_INTERN_URL` and so on.",
     )
     mcp_required_plugins: Words = Field(
         default=[],
@@ -95,10 +114,26 @@ class Settings(BaseSettings):
         description="Offer no tool that changes anything. "
         "A request may ask for that with the header `X-MCP-Read-Only: true`.",
     )
+    redmine_api_key: SecretStr | None = Field(
+        default=None,
+        description="Your own API key, for `redmine-mcp stdio`: the server of one person.",
+    )
+    mcp_files_folder: Path | None = Field(
+        default=None,
+        description="A folder of this computer from which tools may attach files, where the server "
+        "runs on a person's own computer (stdio). Over HTTP it has no effect.",
+    )
+    mcp_registration: Literal["open", "metadata-documents-only", "closed"] = Field(
+        default="open",
+        description="Who may become a client: `open` lets any register itself or be known by a "
+        "metadata document, `metadata-documents-only` asks for such a document, `closed` knows "
+        "those that are registered already.",
+    )
     mcp_allowed_redirect_uris: Words = Field(
         default=[],
         description="Where MCP clients may have people sent back to, as patterns such as "
-        "`http://127.0.0.1:*`. Empty: loopback, and what a client registered.",
+        "`http://127.0.0.1:*`; each client only to what it registered. Empty: any https address, "
+        "loopback, and an app's own scheme such as `com.example.app:/done`.",
     )
     mcp_encryption_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default=[],
@@ -111,11 +146,38 @@ class Settings(BaseSettings):
     mcp_log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least important log lines to write."
     )
+    mcp_access_log: bool = Field(
+        default=False,
+        description="Write a log line for each HTTP request at level `info` instead of `debug`.",
+    )
+    mcp_audit_file: Path | None = Field(
+        default=None,
+        description="A file for the audit trail, one JSON line per write and sign-in. "
+        "Empty: the log.",
+    )
+    mcp_metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="A port of its own for the metrics. Empty: `/metrics` on the main port.",
+    )
+    mcp_metrics_host: str = Field(
+        default="127.0.0.1", description="The address that `MCP_METRICS_PORT` listens on."
+    )
+    mcp_trace_users: bool = Field(
+        default=False, description="Put the ids of Redmine users into traces."
+    )
     jwt_signing_key: SecretStr | None = Field(
         default=None,
         validate_default=True,
         description="Secret that signs the tokens handed to MCP clients. "
         "Empty: derived from the client secret. Changing it signs everybody out.",
+    )
+    mcp_signing_algorithm: Literal["HS256", "RS256", "EdDSA"] = Field(
+        default="HS256",
+        description="What signs the tokens handed to MCP clients: `HS256` with `JWT_SIGNING_KEY`, "
+        "or `RS256` or `EdDSA` with key pairs that the server makes and keeps in its token store, "
+        "for resource servers that verify tokens by themselves. It may change at any time.",
     )
     token_store_url: str = Field(
         default_factory=default_store_url,
@@ -137,6 +199,8 @@ class Settings(BaseSettings):
 
     @field_validator(
         "redmine_scopes",
+        "mcp_sign_in",
+        "mcp_redmines",
         "mcp_required_plugins",
         "mcp_tools",
         "mcp_allowed_redirect_uris",
@@ -162,12 +226,34 @@ class Settings(BaseSettings):
     @field_validator("mcp_public_url")
     @classmethod
     def _https_beyond_this_machine(cls, value: str | None, info: ValidationInfo) -> str | None:
-        parts = urlsplit(value or f"http://{_in_url(info.data.get('mcp_host', '127.0.0.1'))}")
+        own = "https" if info.data.get("mcp_tls_cert") else "http"
+        parts = urlsplit(value or f"{own}://{_in_url(info.data.get('mcp_host', '127.0.0.1'))}")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ValueError(
                 "must be an https address where the server is reached from other machines: "
                 "Redmine accepts http redirect URIs for this machine only"
             )
+        return value
+
+    @field_validator("mcp_files_folder")
+    @classmethod
+    def _folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.expanduser().is_dir():
+            raise ValueError("must name a folder that there is")
+        return value
+
+    @field_validator("mcp_sign_in")
+    @classmethod
+    def _known_ways(cls, value: list[str]) -> list[str]:
+        if unknown := sorted(set(value) - set(WAYS_IN)):
+            raise ValueError(f"does not know {', '.join(unknown)}: name {', '.join(WAYS_IN)}")
+        return value
+
+    @field_validator("redmine_client_id")
+    @classmethod
+    def _registered(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and "oauth" in info.data.get("mcp_sign_in", ()):
+            raise ValueError(f"is not set. {cls.model_fields['redmine_client_id'].description}")
         return value
 
     @field_validator("redmine_client_secret", "jwt_signing_key")
@@ -197,10 +283,31 @@ class Settings(BaseSettings):
             cls._long_enough(key)
         return value
 
+    @field_validator("token_store_url")
+    @classmethod
+    def _shared_by_workers(cls, value: str, info: ValidationInfo) -> str:
+        if value.startswith("memory:") and info.data.get("mcp_workers", 1) > 1:
+            raise ValueError(
+                "must name a store that processes can share, such as sqlite:///path, for "
+                "MCP_WORKERS above 1: each process has a memory of its own"
+            )
+        return value
+
     @property
     def public_url(self) -> str:
         """Where clients reach this server, without a slash at the end."""
-        return self.mcp_public_url or f"http://{_in_url(self.mcp_host)}:{self.mcp_port}"
+        own = "https" if self.mcp_tls_cert else "http"
+        return self.mcp_public_url or f"{own}://{_in_url(self.mcp_host)}:{self.mcp_port}"
+
+    @property
+    def mcp_url(self) -> str:
+        """Where clients speak MCP with this server."""
+        return f"{self.public_url}{MCP_PATH}"
+
+    @property
+    def own_client_id(self) -> str:
+        """What we are to Redmine; a name of no consequence where Redmine has no OAuth."""
+        return self.redmine_client_id or APP
 
     @property
     def callback_url(self) -> str:
@@ -220,35 +327,6 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-class SecretFiles(PydanticBaseSettingsSource):
-    """``NAME_FILE`` for every secret: the setting is what that file holds."""
-
-    def __init__(self, settings_cls: type[BaseSettings], dotenv: Mapping[str, str | None]) -> None:
-        super().__init__(settings_cls)
-        self._dotenv = dotenv
-        """What the .env file holds, by lower-case name."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{field_name.upper()}_FILE") or self._dotenv.get(
-            f"{field_name}_file"
-        )
-        if not path or "SecretStr" not in str(field.annotation):
-            return None, field_name, False
-        try:
-            return Path(path).expanduser().read_text(encoding="utf-8").strip(), field_name, False
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                [f"{field_name.upper()}_FILE: {path} cannot be read ({type(error).__name__})."]
-            ) from error
-
-    def __call__(self) -> dict[str, Any]:
-        values = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in values.items() if value is not None}
-
-
 def load_settings(**overrides: Any) -> Settings:
     """The settings of this process. Raises ``SettingsError`` with every problem at once."""
     try:
@@ -257,10 +335,24 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError([_sentence(problem) for problem in error.errors()]) from None
 
 
+def load_local_settings() -> Settings:
+    """The settings of a server for one person, who brings their own key: it listens nowhere, and
+    keeps nothing that would have to be found again. Raises ``SettingsError``."""
+    return load_settings(
+        mcp_sign_in=["header"],
+        mcp_host="127.0.0.1",
+        mcp_public_url=None,
+        redmine_client_id=None,
+        redmine_client_secret=None,
+        jwt_signing_key=secrets.token_hex(32),
+        token_store_url="memory:",  # noqa: S106 - no password
+    )
+
+
 def _sentence(problem: Any) -> str:
     name = str(problem["loc"][0]).upper() if problem["loc"] else ""
     if problem["type"] == "missing":
         description = Settings.model_fields[name.lower()].description or ""
         return f"{name} is not set. {description}"
     message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "must")
-    return f"{name} {message}.".strip()
+    return f"{name} {message.rstrip('.')}.".strip()

@@ -17,6 +17,8 @@ class Caller:
     (User#allowed_to? with an empty scope list), so the sign-in is refused before."""
     client_id: str
     """The MCP client that the user signed in with."""
+    read_only: bool = False
+    """Whether it may change nothing, whatever its scopes: so a service account may be made."""
 
     def may(self, scopes: frozenset[str]) -> bool:
         """Whether this sign-in was granted all of these scopes."""

@@ -1,58 +1,64 @@
 """The authorization server that MCP clients see, in front of Redmine's own.
 
-FastMCP's ``OAuthProxy`` does the protocol. What is added here is Redmine: its scopes, its people,
-and the difference between "Redmine refuses" and "Redmine cannot be asked".
+FastMCP's ``OAuthProxy`` does the protocol, ``session_proxy.py`` bounds its sessions. What is added
+here is Redmine: its scopes, its people, its ways in, and the difference between "Redmine refuses"
+and "Redmine cannot be asked".
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
 from typing import Any, cast
-from urllib.parse import urlsplit
 
-import httpx2
 from cachetools import TTLCache
 from fastmcp.server.auth import AccessToken
-from fastmcp.server.auth.oauth_proxy.models import ProxyDCRClient, UpstreamTokenSet
+from fastmcp.server.auth.jwt_issuer import JWTIssuer
+from fastmcp.server.auth.oauth_proxy.models import (
+    UpstreamTokenSet,
+)
 from fastmcp.server.auth.oauth_proxy.upstream import AsyncOAuth2Client
 from key_value.aio.protocols import AsyncKeyValue
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
-from mcp.server.auth.provider import (
-    AuthorizationCode,
-    AuthorizationParams,
-    AuthorizeError,
-    RefreshToken,
-    TokenError,
-)
-from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
-from starlette.authentication import AuthenticationError
-from starlette.exceptions import HTTPException
+from mcp.server.auth.provider import AuthorizationParams, AuthorizeError
+from mcp.shared.auth import OAuthClientInformationFull
+from starlette.authentication import AuthenticationBackend, AuthenticationError
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from redmine_mcp_core.auth import pages
-from redmine_mcp_core.auth.refresh import NotingStore, RefreshOnce
-from redmine_mcp_core.auth.upstream import RedmineTokenClient, as_redmine_error, sign_in_problem
+from redmine_mcp_core.auth import endpoints, key_login, pages, revocation
+from redmine_mcp_core.auth.account_access import AccountVerifier
+from redmine_mcp_core.auth.accounts import ServiceAccounts
+from redmine_mcp_core.auth.api_keys import KeyTicket, KeyVerifier
+from redmine_mcp_core.auth.clients import Clients
+from redmine_mcp_core.auth.connections import Connections
+from redmine_mcp_core.auth.consent import ConsentProxy
+from redmine_mcp_core.auth.device import DeviceFlow
+from redmine_mcp_core.auth.header import HeaderBackend
+from redmine_mcp_core.auth.identity import IDENTITY
+from redmine_mcp_core.auth.issuing import TokenIssuer, key_id
+from redmine_mcp_core.auth.key_tokens import KeyTokens
+from redmine_mcp_core.auth.proxy_store import ProxyStore
+from redmine_mcp_core.auth.registration import RegistrationProxy
+from redmine_mcp_core.auth.session_proxy import RETRY_AFTER, SessionProxy, began
+from redmine_mcp_core.auth.sessions import DAY, TOUCH_SECONDS, Bounds, Session, Sessions
+from redmine_mcp_core.auth.signing import Keyring
+from redmine_mcp_core.auth.step_up import SESSION
+from redmine_mcp_core.auth.upstream import RedmineTokenClient, revoke, sign_in_problem
 from redmine_mcp_core.auth.verifier import RedmineTokenVerifier, outage
+from redmine_mcp_core.auth.visits import Visits
 from redmine_mcp_core.events import Event, EventKind
-from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.plugins import Plugins
-from redmine_mcp_core.redmine import Gateway
-from redmine_mcp_core.seams import CSRF_TOKEN, OpenOAuthProxy
+from redmine_mcp_core.redmine import Gateway, RedmineError
 from redmine_mcp_core.settings import Settings
 from redmine_mcp_core.storage import StoreError, TokenStore
 
-RETRY_AFTER = 5
-"""Seconds that a client is asked to wait while Redmine cannot be asked."""
-CODE_CLAIMS = "authorization-code-claims"
-CODE_SECONDS = 300
-"""How long FastMCP keeps an authorization code, so how long a used one must be remembered."""
 RECENT_SECONDS = 300
 """How long a sign-in goes on while the token store is away."""
 RECENT_SIZE = 10_000
@@ -60,7 +66,7 @@ REFRESH_AHEAD = 60
 """Seconds before the end of a Redmine token at which it is renewed."""
 
 
-class RedmineOAuthProxy(OpenOAuthProxy):
+class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
     """Sign-in with Redmine for MCP clients. The Redmine token never leaves the server."""
 
     def __init__(
@@ -69,32 +75,57 @@ class RedmineOAuthProxy(OpenOAuthProxy):
         *,
         gateway: Gateway,
         store: TokenStore,
+        verifier: RedmineTokenVerifier,
+        keys: KeyVerifier,
         jwt_signing_key: bytes,
         scopes: Sequence[str],
         plugins: Plugins,
     ) -> None:
         self._gateway = gateway
-        self._store = store
+        self._settings = settings
         self._plugins = plugins
-        self._once = RefreshOnce(store)
+        bounds = Bounds(
+            idle=int(settings.mcp_session_idle_days * DAY),
+            absolute=int(settings.mcp_session_days * DAY),
+            per_user=settings.mcp_sessions_per_user,
+        )
+        self.keep_sessions(store, Sessions(store, bounds, redmine_url=gateway.base_url))
+        clients = Clients(store, allowed_redirect_uris=settings.mcp_allowed_redirect_uris)
+        self.keep_clients(clients, store, settings.mcp_registration)
         self._recent: TTLCache[bytes, AccessToken] = TTLCache(RECENT_SIZE, RECENT_SECONDS)
-        self._own_client_id = settings.redmine_client_id
-        self.verifier = RedmineTokenVerifier(gateway, settings.redmine_client_id)
+        self._touched: TTLCache[bytes, bool] = TTLCache(RECENT_SIZE, TOUCH_SECONDS)
+        self._revoking: set[asyncio.Task[None]] = set()
+        self.keys = keys
+        self._accounts = ServiceAccounts(store)
+        self._account_verifier = AccountVerifier(self._accounts, keys)
+        self.keyring = Keyring(
+            cast("TokenStore", ProxyStore(store, outage.set)),
+            settings.mcp_signing_algorithm,
+            lifetime=bounds.absolute,
+        )
+        self._key_tokens = KeyTokens(store, self.keys)
+        keyed = key_login.KeyLogin(self, self._key_tokens, gateway.base_url)
+        visits = Visits(self, store, key=jwt_signing_key, base_url=settings.public_url)
+        self.keep_consent(visits, keyed, settings.mcp_sign_in, gateway.base_url)
+        self._device = DeviceFlow(self, visits, store)
+        self._connections = Connections(self, visits, store)
+        self.verifier = verifier
         secret = settings.redmine_client_secret
         super().__init__(
             upstream_authorization_endpoint=f"{settings.redmine_url}/oauth/authorize",
             upstream_token_endpoint=f"{settings.redmine_url}/oauth/token",
-            upstream_client_id=settings.redmine_client_id,
+            upstream_client_id=settings.own_client_id,
             upstream_client_secret=secret.get_secret_value() if secret else None,
             # FastMCP would send an empty secret for a public client.
             token_endpoint_auth_method="client_secret_basic" if secret else "none",
-            token_verifier=self.verifier,
+            token_verifier=verifier,
             base_url=settings.public_url,
             valid_scopes=list(scopes),
             # Redmine ignores resource indicators (RFC 8707); ours are checked before.
             forward_resource=False,
             allowed_client_redirect_uris=settings.mcp_allowed_redirect_uris or None,
-            client_storage=cast("AsyncKeyValue", NotingStore(store, outage.set)),
+            enable_cimd=settings.mcp_registration != "closed",
+            client_storage=cast("AsyncKeyValue", ProxyStore(store, outage.set)),
             jwt_signing_key=jwt_signing_key,
             # Redmine approves silently after the first grant, so this page is all that stands
             # between a user and a stranger's client.
@@ -111,11 +142,8 @@ class RedmineOAuthProxy(OpenOAuthProxy):
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
         """A client, which may ask for any scope on offer: the person decides at each sign-in.
 
-        What it registered with may be older than a plugin that was added since. Our own client ID
-        at Redmine is no client of ours: FastMCP would take it for one with any redirect URI.
+        What it registered with may be older than a plugin that was added since.
         """
-        if client_id == self._own_client_id:
-            return None
         client = await self.registered_client(client_id)
         return client and client.model_copy(update={"scope": " ".join(self.offered_scopes)})
 
@@ -141,80 +169,66 @@ class RedmineOAuthProxy(OpenOAuthProxy):
     # -- The Redmine side ----------------------------------------------------------------------
 
     def upstream_client(self) -> AsyncOAuth2Client:
-        return RedmineTokenClient(super().upstream_client(), self._gateway)  # type: ignore[return-value]
+        return RedmineTokenClient(  # type: ignore[return-value]
+            super().upstream_client(),
+            self._gateway,
+            keys=self._key_tokens,
+            refreshable_for=lambda: self.sessions.bounds.refreshable_for(
+                began.get() or time.time()
+            ),
+        )
 
     def claims_from(self, upstream_answer: dict[str, Any]) -> dict[str, Any] | None:
-        return RedmineTokenClient.identity(upstream_answer)
+        return upstream_answer.get(IDENTITY)
 
-    # -- Refreshing ----------------------------------------------------------------------------
+    async def session_of(self, tokens: UpstreamTokenSet, client_id: str) -> Session:
+        who = tokens.raw_token_data[IDENTITY]
+        client = await self.registered_client(client_id)
+        return Session(
+            id=tokens.upstream_token_id,
+            user_id=who["user_id"],
+            login=who["login"],
+            client_id=client_id,
+            client_name=(client.client_name if client else None) or client_id,
+            scopes=tokens.scope.split(),
+            way="key-login" if KeyTicket.read(tokens.access_token) else "oauth",
+            began=tokens.created_at,
+            used=time.time(),
+        )
 
-    async def refresh_upstream(self, tokens: UpstreamTokenSet) -> UpstreamTokenSet:
-        """Renew Redmine's tokens in passing, unless another request has just done so."""
-        async with self._once.alone(tokens.upstream_token_id):
-            stored = await self.upstream_tokens(tokens.upstream_token_id)
-            if stored and stored.access_token != tokens.access_token:
-                return stored
-            try:
-                return await super().refresh_upstream(stored or tokens)
-            except httpx2.HTTPError as error:
-                outage.set(as_redmine_error(error))
-                raise
+    async def revoke_upstream(self, access_token: str) -> None:
+        """Redmine revokes both of a pair. While it is away this is tried again for some minutes;
+        a token that outlives that is in nobody's hands, since the store has forgotten it."""
+        self.verifier.forget(access_token)
+        if KeyTicket.read(access_token):
+            return
+        task = asyncio.create_task(
+            revoke(super().upstream_client(), self._gateway.base_url, access_token)
+        )
+        self._revoking.add(task)
+        task.add_done_callback(self._revoking.discard)
 
-    async def load_refresh_token(
-        self, client: OAuthClientInformationFull, refresh_token: str
-    ) -> RefreshToken | None:
-        client_id = client.client_id or ""
-        with _postponing():
-            again = await self._once.recall(refresh_token, client_id)
-            found = None if again else await super().load_refresh_token(client, refresh_token)
-            if again is None and found is None:
-                # Another request may be at it just now: wait for what it gets.
-                async with self._once.alone(refresh_token):
-                    again = await self._once.recall(refresh_token, client_id)
-        if again is None:
-            return found
-        scopes = (again.scope or "").split()
-        return RefreshToken(token=refresh_token, client_id=client_id, scopes=scopes)
+    def tell(self, kind: EventKind, session: Session | None, reason: str | None = None) -> None:
+        if session is None:
+            self._plugins.emit(Event(kind, reason=reason))
+            return
+        self._plugins.emit(
+            Event(kind, session.user_id, session.client_id, reason=reason, login=session.login)
+        )
 
-    async def exchange_refresh_token(
-        self, client: OAuthClientInformationFull, refresh_token: RefreshToken, scopes: list[str]
-    ) -> OAuthToken:
-        """Refresh for a client; one that asks twice within a moment gets the same answer twice.
+    # -- Who signs -----------------------------------------------------------------------------
 
-        Raises: ``HTTPException`` 503 while Redmine or the store cannot be asked, which ends
-        nothing: the refresh token stays good.
-        """
-        token, client_id = refresh_token.token, client.client_id or ""
-        refused: TokenError | None = None
-        with _postponing():
-            async with self._once.alone(token):
-                answer = await self._once.recall(token, client_id)
-                token_id = await self.upstream_token_id(token, "refresh")
-                if answer is None and token_id is not None:
-                    async with self._once.alone(token_id):
-                        try:
-                            answer = await super().exchange_refresh_token(
-                                client, refresh_token, scopes
-                            )
-                            await self._once.remember(token, client_id, answer)
-                        except TokenError as error:
-                            refused = error
-        if answer is None:
-            raise refused or TokenError("invalid_grant", "This refresh token was used or revoked")
-        return answer
+    def token_issuer(self, issuer: str, audience: str, signing_key: bytes) -> JWTIssuer:
+        return TokenIssuer(issuer, audience, signing_key, self.keyring)
+
+    async def before_tokens(self, token: str | None = None) -> None:
+        await self.keyring.ready(key_id(token) if token else None)
+
+    async def end_sessions_of_client(self, client_id: str) -> None:
+        for session in await self.sessions.of_client(client_id):
+            await self.end_session(session.id, "client_deleted")
 
     # -- The client side -----------------------------------------------------------------------
-
-    async def exchange_authorization_code(
-        self, client: OAuthClientInformationFull, authorization_code: AuthorizationCode
-    ) -> OAuthToken:
-        """Redeem a code, once: of two redemptions at the same time exactly one succeeds."""
-        claim = hashlib.sha256(authorization_code.code.encode()).hexdigest()
-        if not await self._store.set_if_absent(
-            claim, {"used": True}, collection=CODE_CLAIMS, ttl=CODE_SECONDS
-        ):
-            raise TokenError("invalid_grant", "The authorization code was used before")
-        return await super().exchange_authorization_code(client, authorization_code)
 
     async def load_access_token(self, token: str) -> AccessToken | None:
         """The Redmine token behind one of ours, with the user's name and the client's id.
@@ -222,10 +236,15 @@ class RedmineOAuthProxy(OpenOAuthProxy):
         While the store is away, what it said of a token a moment ago goes on to hold.
         Raises: ``AuthenticationError`` when it or Redmine cannot be asked, which is no refusal.
         """
+        if self._account_verifier.takes(token):
+            try:
+                return await self._account_verifier.verify(token)
+            except (RedmineError, StoreError) as error:
+                raise AuthenticationError("neither refused nor verified") from error
         digest = hashlib.sha256(token.encode()).digest()
         unset = outage.set(None)
         try:
-            verified = cast("AccessToken | None", await super().load_access_token(token))
+            verified = await super().load_access_token(token)
             problem = outage.get()
         finally:
             outage.reset(unset)
@@ -238,19 +257,34 @@ class RedmineOAuthProxy(OpenOAuthProxy):
         known = verified.model_copy(
             update={
                 "client_id": claims["client_id"],
-                "claims": {**verified.claims, **(claims.get("upstream_claims") or {})},
+                "claims": {
+                    **verified.claims,
+                    **(claims.get("upstream_claims") or {}),
+                    "way": SESSION,
+                },
             }
         )
         self._recent[digest] = known
+        await self._touch(digest, token)
         return known
 
+    async def _touch(self, digest: bytes, token: str) -> None:
+        """Note that a session is in use; the next request will do if the store is away."""
+        if digest in self._touched:
+            return
+        self._touched[digest] = True
+        try:
+            if session_id := await self.upstream_token_id(token, "access"):
+                await self.sessions.touch(session_id)
+        except StoreError:
+            self._touched.pop(digest, None)
+
     def get_middleware(self) -> list[Middleware]:
+        backend: AuthenticationBackend = BearerAuthBackend(self)
+        if "header" in self._settings.mcp_sign_in:
+            backend = HeaderBackend(self.keys, lambda: self.offered_scopes, backend)
         return [
-            Middleware(
-                AuthenticationMiddleware,
-                backend=BearerAuthBackend(self),
-                on_error=_cannot_ask,
-            ),
+            Middleware(AuthenticationMiddleware, backend=backend, on_error=cannot_ask),
             Middleware(AuthContextMiddleware),
         ]
 
@@ -259,44 +293,28 @@ class RedmineOAuthProxy(OpenOAuthProxy):
 
         RFC 9728 puts it below the resource's path; clients of the 2025-03-26 era look at the root.
         """
-        routes = super().get_routes(mcp_path)
+        routes = [
+            *endpoints.for_machines(
+                super().get_routes(mcp_path),
+                self,
+                self._accounts,
+                self.keyring,
+                cannot_ask=cannot_ask,
+                grants=self._device.grants,
+                entries={**self._device.entries, **revocation.entries(str(self.base_url))},
+            ),
+            revocation.route(self),
+            *self._device.routes(),
+            *self._connections.routes(),
+        ]
+        if "key-login" in self._settings.mcp_sign_in:
+            routes.append(Route(key_login.PATH, self._key_login.handle, methods=["GET", "POST"]))
         well_known = "/.well-known/oauth-protected-resource"
-        for route in routes:
-            if route.path.startswith(f"{well_known}/"):
-                return [
-                    *routes,
-                    Route(well_known, route.endpoint, methods=list(route.methods or ())),
-                ]
-        return routes
+        metadata = next(route for route in routes if route.path.startswith(f"{well_known}/"))
+        methods = list(metadata.methods or ())
+        return [*routes, Route(well_known, metadata.endpoint, methods=methods)]
 
     # -- The pages -----------------------------------------------------------------------------
-
-    async def consent_page(self, request: Request) -> Response:
-        page = await super().consent_page(request)
-        csrf_token = CSRF_TOKEN.search(bytes(page.body).decode())
-        txn = await self.transaction(request.query_params.get("txn_id", ""))
-        if page.status_code != 200 or csrf_token is None or txn is None:
-            return pages.problem(page.status_code if page.status_code >= 400 else 400)
-        client = await self.registered_client(txn.client_id)
-        verified_host = None
-        if isinstance(client, ProxyDCRClient) and client.cimd_document is not None:
-            verified_host = urlsplit(txn.client_id).hostname
-        ours = pages.consent(
-            client_name=(client.client_name if client else None) or txn.client_id,
-            verified_host=verified_host,
-            redirect_uri=txn.client_redirect_uri,
-            redmine_url=self._gateway.base_url,
-            scopes=txn.scopes,
-            txn_id=txn.txn_id,
-            csrf_token=csrf_token[1],
-        )
-        for cookie in page.headers.getlist("set-cookie"):
-            ours.headers.append("set-cookie", cookie)
-        return ours
-
-    async def consent_answer(self, request: Request) -> Response:
-        answer = await super().consent_answer(request)
-        return pages.problem(answer.status_code) if answer.status_code >= 400 else answer
 
     async def callback(self, request: Request) -> Response:
         unset, unset_outage = sign_in_problem.set(None), outage.set(None)
@@ -307,29 +325,18 @@ class RedmineOAuthProxy(OpenOAuthProxy):
         finally:
             sign_in_problem.reset(unset)
             outage.reset(unset_outage)
+        denied = "error" in request.query_params
+        if answer.status_code >= 400 or denied:
+            reason = problem.code if problem else "denied" if denied else "bad_callback"
+            self._plugins.emit(Event(EventKind.SIGN_IN_FAILED, reason=reason))
         if answer.status_code < 400:
-            denied = "error" in request.query_params
-            kind = EventKind.SIGN_IN_FAILED if denied else EventKind.SIGNED_IN
-            self._plugins.emit(Event(kind, reason="denied" if denied else None))
             return answer
-        self._plugins.emit(
-            Event(EventKind.SIGN_IN_FAILED, reason=problem.code if problem else "bad_callback")
-        )
         status = 503 if store_is_away else answer.status_code
-        return pages.problem(status, str(problem) if problem else None)
+        return pages.problem(request, status, problem)
 
 
-@contextmanager
-def _postponing() -> Iterator[None]:
-    """Turn "cannot be asked" into 503 with Retry-After, which ends no sign-in."""
-    try:
-        yield
-    except (httpx2.HTTPError, StoreError) as error:
-        log.warning("refresh_postponed", reason=type(error).__name__)
-        raise HTTPException(503, headers={"Retry-After": str(RETRY_AFTER)}) from None
-
-
-def _cannot_ask(_request: HTTPConnection, _error: AuthenticationError) -> Response:
+def cannot_ask(_request: HTTPConnection, _error: AuthenticationError) -> Response:
+    """The answer where neither Redmine nor the store can be asked: no refusal."""
     return JSONResponse(
         {
             "error": "temporarily_unavailable",

@@ -8,13 +8,12 @@ the others get what that one got.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from mcp.shared.auth import OAuthToken
 
-from redmine_mcp_core.storage import Lease, StoreError, TokenStore
+from redmine_mcp_core.storage import Lease, TokenStore
 
 GRACE_SECONDS = 30
 """How long a client that repeats a refresh gets the same answer again. Clients do so when an answer
@@ -24,13 +23,17 @@ LOCK_SECONDS = 30.0
 WAIT_SECONDS = 20.0
 
 _ANSWERS = "refresh-answers"
+_USED = "used-refresh-tokens"
 
 
 class RefreshOnce:
     """The lock and the memory that make a refresh happen once."""
 
-    def __init__(self, store: TokenStore) -> None:
+    def __init__(self, store: TokenStore, *, used_for: float) -> None:
+        """``used_for``: seconds for which a used refresh token is known as such, which is as long
+        as an unused one would have been good."""
         self._store = store
+        self._used_for = used_for
 
     def alone(self, upstream_token_id: str) -> AbstractAsyncContextManager[Lease]:
         """Within this block nobody else refreshes these tokens, on any replica.
@@ -47,29 +50,19 @@ class RefreshOnce:
             return None
         return OAuthToken.model_validate(record["answer"])
 
-    async def remember(self, refresh_token: str, client_id: str, answer: OAuthToken) -> None:
+    async def remember(
+        self, refresh_token: str, client_id: str, answer: OAuthToken, *, session_id: str
+    ) -> None:
+        """Keep an answer for the moment, and for long that this refresh token was used."""
         record: dict[str, Any] = {"client_id": client_id, "answer": answer.model_dump(mode="json")}
-        await self._store.put(
-            _digest(refresh_token), record, collection=_ANSWERS, ttl=GRACE_SECONDS
-        )
+        digest = _digest(refresh_token)
+        await self._store.put(digest, record, collection=_ANSWERS, ttl=GRACE_SECONDS)
+        await self._store.put(digest, {"session": session_id}, collection=_USED, ttl=self._used_for)
 
-
-class NotingStore:
-    """A store that notes its failures, for callers that swallow them: FastMCP does."""
-
-    def __init__(self, store: TokenStore, note: Callable[[StoreError], object]) -> None:
-        self._store = store
-        self._note = note
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
-        try:
-            return await self._store.get(key, collection=collection)
-        except StoreError as error:
-            self._note(error)
-            raise
+    async def session_of_used(self, refresh_token: str) -> str | None:
+        """The session that a used refresh token belonged to; None for any other token."""
+        record = await self._store.get(_digest(refresh_token), collection=_USED)
+        return record["session"] if record else None
 
 
 def _digest(token: str) -> str:

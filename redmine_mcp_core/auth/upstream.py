@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 import httpx2
 from fastmcp.server.auth.oauth_proxy.upstream import AsyncOAuth2Client, OAuthError
+from tenacity import (
+    AsyncRetrying,
+    RetryError,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
+from redmine_mcp_core.auth.api_keys import KeyTicket
+from redmine_mcp_core.auth.identity import IDENTITY, identity
+from redmine_mcp_core.auth.key_tokens import KeyTokens
+from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.redmine import (
     Credential,
     Forbidden,
@@ -18,9 +30,6 @@ from redmine_mcp_core.redmine import (
     TimedOut,
     Unreachable,
 )
-
-IDENTITY = "redmine_user"
-"""Where, in the token answer that FastMCP stores for us, we keep who signed in."""
 
 sign_in_problem: ContextVar[RedmineError | None] = ContextVar(
     "redmine_mcp_sign_in_problem", default=None
@@ -51,40 +60,83 @@ def as_redmine_error(error: Exception) -> RedmineError:
 class RedmineTokenClient:
     """FastMCP's token client; at a sign-in it also asks Redmine who has signed in.
 
-    Asking here, once, keeps refreshes free of it and lets a locked user be told on a page.
+    Asking here, once, keeps refreshes free of it and lets a locked user be told on a page. A
+    sign-in by API key comes the same way, with a code and a refresh token that are our own.
     """
 
-    def __init__(self, client: AsyncOAuth2Client, gateway: Gateway) -> None:
+    def __init__(
+        self,
+        client: AsyncOAuth2Client,
+        gateway: Gateway,
+        *,
+        keys: KeyTokens,
+        refreshable_for: Callable[[], int],
+    ) -> None:
+        """``refreshable_for``: seconds for which the refresh token of this answer is good."""
         self._client = client
         self._gateway = gateway
+        self._keys = keys
+        self._refreshable_for = refreshable_for
         self.client_secret = client.client_secret
 
     async def fetch_token(self, url: str, **params: Any) -> dict[str, Any]:
+        """Redeem a code. Raises ``RedmineError``, which ``sign_in_problem`` keeps for the page."""
         try:
-            answer = await self._client.fetch_token(url, **params)
-            if not answer.get("scope"):
-                raise Forbidden(
-                    "Redmine granted no permission at all, which it would take for every "
-                    "permission. Nothing was signed in."
-                )
-            credential = Credential.bearer(answer["access_token"])
-            user = await Redmine(self._gateway, credential).account()
+            answer = await self._redeem(url, params)
         except (RedmineError, OAuthError, httpx2.HTTPError, ValueError) as error:
             problem = as_redmine_error(error)
             sign_in_problem.set(problem)
             raise problem from None
-        name = f"{user.get('firstname', '')} {user.get('lastname', '')}".strip()
-        answer[IDENTITY] = {"user_id": user["id"], "login": user["login"], "name": name}
-        return answer
+        return self._bounded(answer)
 
     async def refresh_token(self, url: str, **params: Any) -> dict[str, Any]:
-        return await self._client.refresh_token(url, **params)
+        ticket = KeyTicket.read(str(params.get("refresh_token", "")))
+        if ticket is not None:
+            return self._bounded(await self._keys.renew(ticket))
+        return self._bounded(await self._client.refresh_token(url, **params))
+
+    async def _redeem(self, url: str, params: dict[str, Any]) -> dict[str, Any]:
+        by_key = await self._keys.redeem(str(params.get("code", "")))
+        if by_key is not None:
+            return by_key
+        answer = await self._client.fetch_token(url, **params)
+        if not answer.get("scope"):
+            raise Forbidden(
+                "Redmine granted no permission at all, which it would take for every "
+                "permission. Nothing was signed in."
+            )
+        user = await Redmine(self._gateway, Credential.bearer(answer["access_token"])).account()
+        return {**answer, IDENTITY: identity(user)}
+
+    def _bounded(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """FastMCP makes our refresh tokens good for as long as this says."""
+        return {**answer, "refresh_expires_in": max(1, self._refreshable_for())}
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    @staticmethod
-    def identity(answer: dict[str, Any]) -> dict[str, Any] | None:
-        """Who signed in, from a stored token answer."""
-        identity: dict[str, Any] | None = answer.get(IDENTITY)
-        return identity
+
+REVOKE_TRIES = 8
+"""With pauses of up to two minutes: some ten minutes."""
+
+
+async def revoke(client: AsyncOAuth2Client, redmine_url: str, token: str) -> None:
+    """Have Redmine revoke a token and its refresh token. Never raises; a failure is logged."""
+    form = {"token": token, "client_id": client.client_id}
+    if client.client_secret:
+        form["client_secret"] = client.client_secret
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(httpx2.HTTPError),
+        wait=wait_random_exponential(multiplier=1, max=120),
+        stop=stop_after_attempt(REVOKE_TRIES),
+    )
+    try:
+        async with httpx2.AsyncClient(timeout=10) as http:
+            async for attempt in retrying:
+                with attempt:
+                    answer = await http.post(f"{redmine_url}/oauth/revoke", data=form)
+                    answer.raise_for_status()
+    except RetryError:
+        log.warning("revocation_failed")
+    finally:
+        await client.aclose()

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from cachetools import TTLCache
 from fastmcp.server.auth import AccessToken, TokenVerifier
 
+from redmine_mcp_core.auth.api_keys import API_KEY, KeyTicket, KeyVerifier
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.redmine import Credential, Gateway, RedmineError, Unauthorized
 
@@ -29,12 +30,13 @@ away. This keeps "could not ask" apart from "was refused".
 
 
 class RedmineTokenVerifier(TokenVerifier):
-    """Verifies Redmine's access tokens."""
+    """Verifies Redmine's access tokens, and the API keys that stand in their place."""
 
-    def __init__(self, gateway: Gateway, client_id: str) -> None:
+    def __init__(self, gateway: Gateway, client_id: str, keys: KeyVerifier) -> None:
         super().__init__()
         self._gateway = gateway
         self._client_id = client_id
+        self._keys = keys
         self._known: TTLCache[bytes, AccessToken] = TTLCache(CACHE_SIZE, CACHE_SECONDS)
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -43,6 +45,9 @@ class RedmineTokenVerifier(TokenVerifier):
         A token of another application is none of ours (RFC 9700, section 4.9.1), and one without
         scopes is refused because Redmine would take that as unrestricted.
         """
+        ticket = KeyTicket.read(token)
+        if ticket is not None:
+            return await self._verify_key(ticket)
         known = self._known.get(_digest(token))
         if known is not None and (known.expires_at or 0) > time.time():
             return known
@@ -69,6 +74,16 @@ class RedmineTokenVerifier(TokenVerifier):
         )
         self._known[_digest(token)] = verified
         return verified
+
+    async def _verify_key(self, ticket: KeyTicket) -> AccessToken | None:
+        try:
+            return await self._keys.verify(
+                API_KEY, ticket.key, scopes=ticket.scopes, client_id=self._client_id
+            )
+        except RedmineError as error:
+            log.warning("token_not_verified", reason=error.code)
+            outage.set(error)
+            return None
 
     def forget(self, token: str) -> None:
         """Ask Redmine again about this token: its API has just refused it."""

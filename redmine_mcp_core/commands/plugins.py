@@ -10,9 +10,9 @@ from rich.table import Table
 
 from redmine_mcp_core.commands.console import out
 from redmine_mcp_core.declaration import ADMIN
+from redmine_mcp_core.mcp_server import discover_plugins
 from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.observability.metrics import Metrics
-from redmine_mcp_core.server import discover_plugins
 
 
 def plugins(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:

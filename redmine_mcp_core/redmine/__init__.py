@@ -1,9 +1,11 @@
 """Redmine's REST API: client, errors, paging. Knows no MCP, no OAuth server and no plugin."""
 
+from redmine_mcp_core.redmine.breaker import Circuit
 from redmine_mcp_core.redmine.client import Redmine
 from redmine_mcp_core.redmine.errors import (
     AccountLocked,
     BadArgument,
+    Busy,
     Conflict,
     Forbidden,
     Invalid,
@@ -18,6 +20,7 @@ from redmine_mcp_core.redmine.errors import (
     Unreachable,
     Unreadable,
 )
+from redmine_mcp_core.redmine.fence import Fence
 from redmine_mcp_core.redmine.gateway import Credential, Gateway
 from redmine_mcp_core.redmine.names import find as find_name
 from redmine_mcp_core.redmine.sansio import MAX_PAGE_SIZE, PAGE_SIZE, segment
@@ -27,8 +30,11 @@ __all__ = [
     "PAGE_SIZE",
     "AccountLocked",
     "BadArgument",
+    "Busy",
+    "Circuit",
     "Conflict",
     "Credential",
+    "Fence",
     "Forbidden",
     "Gateway",
     "Invalid",

@@ -7,7 +7,8 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, Protocol, Self, TypeVar
 
 import httpx
 from tenacity import (
@@ -20,6 +21,7 @@ from tenacity import (
 )
 
 from redmine_mcp_core.redmine import sansio
+from redmine_mcp_core.redmine.breaker import OUTAGE_STATUSES, Breaker, Circuit
 from redmine_mcp_core.redmine.errors import (
     BadArgument,
     RateLimited,
@@ -29,22 +31,42 @@ from redmine_mcp_core.redmine.errors import (
     Unreachable,
     Unreadable,
 )
+from redmine_mcp_core.redmine.fairness import FairQueue
 from redmine_mcp_core.redmine.names import NameCache
 
 MAX_CONNECTIONS = 32
+MAX_PER_CALLER = 8
+"""Of these connections, so many at a time for one caller."""
 MAX_TRIES = 4
 CONNECT_TIMEOUT = 5.0
 """Seconds."""
-RETRY_STATUSES = frozenset({502, 503, 504})
-"""A proxy's words for "not now". A plain 500 is Redmine's own failure and comes again."""
 
 _IDS = re.compile(r"/\d+")
 _Answer = TypeVar("_Answer")
 _Read = Callable[[httpx.Response], Awaitable[_Answer]]
 """Makes an answer of what comes in, or raises ``RedmineError``."""
 
-Observer = Callable[[str, str, str, float], None]
-"""Called after each request with method, path without ids, outcome and seconds."""
+
+class Observation(Protocol):
+    """One try of a request, as those who watch see it."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What they send along: ids by which it is found again in Redmine's log."""
+
+    def end(self, outcome: str, status: int | None) -> None:
+        """``outcome`` is ``ok`` or an error's code; ``status`` is None where no answer came."""
+
+
+Observe = Callable[[str, str], Observation]
+"""Called before each try with its method and its path without ids."""
+
+
+class _Unobserved:
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def end(self, outcome: str, status: int | None) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +75,17 @@ class Credential:
 
     header: str
     value: str = field(repr=False)
+    owner: str = ""
+    """Whose it is, where that is known: what one person asks for in several clients waits in one
+    queue."""
 
     @classmethod
-    def bearer(cls, token: str) -> Self:
-        return cls("Authorization", f"Bearer {token}")
+    def bearer(cls, token: str, *, owner: str = "") -> Self:
+        return cls("Authorization", f"Bearer {token}", owner)
 
     @classmethod
-    def api_key(cls, key: str) -> Self:
-        return cls("X-Redmine-API-Key", key)
+    def api_key(cls, key: str, *, owner: str = "") -> Self:
+        return cls("X-Redmine-API-Key", key, owner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +101,11 @@ class _Call:
     accept: str = "application/json"
 
     @property
+    def caller(self) -> str:
+        """Whose turn it takes; what the server asks by itself is a caller of its own."""
+        return (self.credential.owner or self.credential.value) if self.credential else ""
+
+    @property
     def headers(self) -> dict[str, str]:
         headers = {"Accept": self.accept}
         if self.content is not None:  # Redmine takes a file as nothing else (406)
@@ -86,10 +116,11 @@ class _Call:
 
 
 class Gateway:
-    """Requests to one Redmine, through one connection pool.
+    """Requests to one Redmine, through one connection pool, in fair turns of the callers.
 
     A GET is tried again, with backoff and jitter, until the deadline. Anything else is tried
-    again only where no connection came about, so that it cannot have been done already.
+    again only where no connection came about, so that it cannot have been done already. A Redmine
+    that fails again and again is left alone for a while (``breaker.py``).
     """
 
     def __init__(
@@ -98,23 +129,37 @@ class Gateway:
         *,
         deadline: float = 30.0,
         backoff: float = 0.2,
+        max_connections: int = MAX_CONNECTIONS,
+        max_per_caller: int = MAX_PER_CALLER,
         transport: httpx.AsyncBaseTransport | None = None,
-        observe: Observer = lambda *_: None,
+        observe: Observe = lambda *_: _Unobserved(),
+        on_name: Callable[[bool], None] = lambda _: None,
+        on_circuit: Callable[[Circuit], None] = lambda _: None,
     ) -> None:
-        """``deadline`` and ``backoff`` are seconds; the deadline spans all tries of a request."""
+        """``deadline`` and ``backoff`` are seconds; the deadline spans all tries of a request.
+
+        ``on_name`` is told of each look-up of reference data whether it was kept already.
+        """
         self.base_url = base_url.rstrip("/")
-        self.names = NameCache()
+        self.names = NameCache(on_name)
         self._deadline = deadline
         self._backoff = backoff
         self._observe = observe
+        self._queue = FairQueue(max_connections, min(max_per_caller, max_connections))
+        self._breaker = Breaker(on_change=on_circuit)
         self._http = httpx.AsyncClient(
             base_url=self.base_url,
             transport=transport,
             timeout=httpx.Timeout(deadline, connect=min(CONNECT_TIMEOUT, deadline)),
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+            limits=httpx.Limits(max_connections=max_connections),
             headers={"User-Agent": "redmine-mcp"},
             follow_redirects=False,
         )
+
+    @property
+    def circuit(self) -> Circuit:
+        """Whether requests pass, or are answered without asking Redmine."""
+        return self._breaker.circuit
 
     async def __aenter__(self) -> Self:
         return self
@@ -170,11 +215,16 @@ class Gateway:
         )
         async for attempt in retrying:
             with attempt:
-                return await self._once(call, read, end - time.monotonic())
+                self._breaker.check()
+                async with self._queue.turn(call.caller, timeout=end - time.monotonic()):
+                    with self._breaker.attempt():
+                        return await self._once(call, read, end - time.monotonic())
         raise AssertionError("unreachable: tenacity re-raises the last error")
 
     async def _once(self, call: _Call, read: _Read[_Answer], seconds_left: float) -> _Answer:
-        outcome, started = "ok", time.monotonic()
+        outcome = "ok"
+        status: int | None = None
+        observed = self._observe(call.method, _IDS.sub("/:id", call.path))
         try:
             # httpx limits each read by itself; an answer that drips in must end in time as well.
             async with (
@@ -185,10 +235,11 @@ class Gateway:
                     params=sansio.query(call.params),
                     json=call.json,
                     content=call.content,
-                    headers=call.headers,
+                    headers={**observed.headers, **call.headers},
                     timeout=httpx.Timeout(seconds_left, connect=min(CONNECT_TIMEOUT, seconds_left)),
                 ) as response,
             ):
+                status = response.status_code
                 return await read(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             outcome = Unreachable.code
@@ -202,9 +253,11 @@ class Gateway:
         except RedmineError as error:
             outcome = error.code
             raise
+        except BaseException:
+            outcome = "cancelled"
+            raise
         finally:
-            seconds = time.monotonic() - started
-            self._observe(call.method, _IDS.sub("/:id", call.path), outcome, seconds)
+            observed.end(outcome, status)
 
 
 async def _json(response: httpx.Response) -> dict[str, Any]:
@@ -228,11 +281,11 @@ def _connection_lost(method: str) -> RedmineError:
 
 def _may_repeat(error: BaseException, repeatable: bool) -> bool:
     if isinstance(error, Unreachable):
-        return True
+        return error.retry_after is None
     if not repeatable:
         return False
     return isinstance(error, RateLimited) or (
-        isinstance(error, ServerError) and error.status in RETRY_STATUSES
+        isinstance(error, ServerError) and error.status in OUTAGE_STATUSES
     )
 
 

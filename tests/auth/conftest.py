@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import httpx
 from redmine_mcp_sandbox import Sandbox
@@ -40,14 +41,16 @@ async def let_expire(server: Running, tokens: Tokens) -> None:
     proxy.verifier.forget(stored.access_token)
 
 
-async def ping(server: Running, token: str) -> httpx.Response:
-    """The smallest request that needs a sign-in."""
+async def ping(
+    server: Running, token: str = "", *, headers: Mapping[str, str] | None = None
+) -> httpx.Response:
+    """The smallest request that needs a sign-in, by a token or by other headers."""
     async with httpx.AsyncClient() as http:
         return await http.post(
             f"{server.url}/mcp",
             json={"jsonrpc": "2.0", "id": 1, "method": "ping"},
             headers={
-                "Authorization": f"Bearer {token}",
+                **(headers or {"Authorization": f"Bearer {token}"}),
                 "Accept": "application/json, text/event-stream",
                 "MCP-Protocol-Version": "2025-11-25",
             },

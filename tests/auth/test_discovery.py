@@ -6,8 +6,8 @@ import re
 
 import httpx
 
+from redmine_mcp_core.mcp_server import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
-from redmine_mcp_core.server import discover_plugins
 from tests.support.servers import Running, Target, running_server
 
 DECLARED = {*discover_plugins(Metrics()).components.scopes} - {"admin"}

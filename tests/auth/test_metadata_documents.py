@@ -19,7 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from redmine_mcp_core.auth.client_metadata import DEVICE_GRANT
 from redmine_mcp_core.seams import DocumentFetcher
+from tests.auth.test_device import GRANTS, NOWHERE, ask, error, poll, sign_in_there
 from tests.support.forms import Browser
 from tests.support.servers import Running, Target, free_port, running_server, serving
 from tests.support.sign_in import REDIRECT_URI, authorize, pkce, redeem
@@ -242,3 +244,21 @@ def test_the_guard_knows_what_is_inside() -> None:
 
     assert [ip for ip in inside.split() if ssrf.is_ip_allowed(ip)] == []
     assert ssrf.is_ip_allowed("93.184.216.34")
+
+
+@pytest.mark.parametrize("grants", [GRANTS, GRANTS[:2]])
+async def test_a_device_known_by_its_document(
+    server: Running, site: Site, grants: list[str]
+) -> None:
+    """It may use the device flow if its document says so, and the page names its host."""
+    site.document["grant_types"] = grants
+    asked = await ask(server, CLIENT_ID)
+    if DEVICE_GRANT not in grants:
+        assert error(asked) == "unauthorized_client"
+        return
+    async with Browser(NOWHERE) as browser:
+        await browser.visit(asked.json()["verification_uri_complete"])
+        assert "client.example vouches for this client" in browser.page.text
+        await sign_in_there(browser, asked.json())
+
+    assert (await poll(server, CLIENT_ID, asked.json()["device_code"])).status_code == 200

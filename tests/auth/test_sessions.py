@@ -9,6 +9,7 @@ import pytest
 from fastmcp import Client
 from fastmcp.exceptions import ToolError
 
+from redmine_mcp_core.auth.api_keys import KeyVerifier
 from redmine_mcp_core.auth.verifier import RedmineTokenVerifier
 from redmine_mcp_core.redmine import Gateway
 from tests.auth.conftest import let_expire, ping, redmine_token, sandbox_of
@@ -122,8 +123,8 @@ async def test_the_verifier_refuses_what_is_not_ours_or_unlimited(sandbox: Targe
     ours = sandbox.sandbox.grant("alice", ["view_issues"]).access_token
     empty = sandbox.sandbox.grant("alice", []).access_token
     async with Gateway(sandbox.url) as gateway:
-        verifier = RedmineTokenVerifier(gateway, sandbox.client_id)
-        elsewhere = RedmineTokenVerifier(gateway, "another-application")
+        verifier = RedmineTokenVerifier(gateway, sandbox.client_id, KeyVerifier(gateway))
+        elsewhere = RedmineTokenVerifier(gateway, "another-application", KeyVerifier(gateway))
 
         assert (await verifier.verify_token(ours)) is not None
         assert (await elsewhere.verify_token(ours)) is None

@@ -154,9 +154,9 @@ async def test_the_consent_page_says_who_asks_for_what(server: Running) -> None:
         await browser.visit(_authorize_url(server, client_id))
         page = browser.page
 
-    assert "Let &lt;b&gt;Evil&lt;/b&gt; &amp; Co use Redmine as you?" in page.text
+    assert "&lt;b&gt;Evil&lt;/b&gt; &amp; Co</bdi> use Redmine as you?" in page.text
     assert "private notes" in page.text
-    assert "It cannot change anything" in page.text
+    assert '<dl class="permissions reading">' in page.text
     assert REDIRECT_URI in page.text
     assert "FastMCP" not in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]

@@ -15,9 +15,9 @@ import pytest
 
 from redmine_mcp_core import cli, docs
 from redmine_mcp_core.commands import plugins as plugins_command
+from redmine_mcp_core.mcp_server import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
-from redmine_mcp_core.server import discover_plugins
 from redmine_mcp_core.settings import Settings, load_settings
 from redmine_mcp_core.testing.client import Announced
 
@@ -230,4 +230,9 @@ def test_every_setting_is_described() -> None:
         assert row.description[0] in "`" or row.description[0].isupper(), row.name
         assert row.description.endswith("."), row.name
     secrets = {row.name for row in docs.setting_rows() if f"`{row.name}_FILE`" in row.description}
-    assert secrets == {"REDMINE_CLIENT_SECRET", "JWT_SIGNING_KEY", "MCP_ENCRYPTION_KEYS"}
+    assert secrets == {
+        "REDMINE_API_KEY",
+        "REDMINE_CLIENT_SECRET",
+        "JWT_SIGNING_KEY",
+        "MCP_ENCRYPTION_KEYS",
+    }

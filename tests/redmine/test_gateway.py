@@ -377,6 +377,28 @@ def test_a_credential_shows_nothing(make: Callable[[str], Credential]) -> None:
     assert "s3cret-canary" in credential.value
 
 
+class Seen:
+    """One observed request, and how it ended."""
+
+    def __init__(self, method: str, path: str, kept: list[Seen]) -> None:
+        self.headers = {"X-Request-Id": "request-4711"}
+        self.told: tuple[str, str, str, int | None] = (method, path, "", None)
+        kept.append(self)
+
+    def end(self, outcome: str, status: int | None) -> None:
+        self.told = (*self.told[:2], outcome, status)
+
+
+async def test_what_the_observer_sends_along_goes_with_each_request() -> None:
+    """So that it is found again in Redmine's own log."""
+    script = Script(ok())
+
+    async with gateway(script, observe=lambda method, path: Seen(method, path, [])) as redmine:
+        await redmine.request("GET", "/issues.json")
+
+    assert script.seen[-1].headers["x-request-id"] == "request-4711"
+
+
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
@@ -388,14 +410,14 @@ def test_a_credential_shows_nothing(make: Callable[[str], Credential]) -> None:
 )
 async def test_the_observer_sees_no_id_and_no_query(path: str, shown: str) -> None:
     """Who reads the metrics does not learn who reads which issue."""
-    seen: list[tuple[str, str, str]] = []
+    seen: list[Seen] = []
 
     async with gateway(
-        Script(ok()), observe=lambda method, path, outcome, _: seen.append((method, path, outcome))
+        Script(ok()), observe=lambda method, path: Seen(method, path, seen)
     ) as redmine:
         await redmine.request("GET", path, params={"q": "salary"})
 
-    assert [("GET", shown, "ok")] == seen
+    assert [("GET", shown, "ok", 200)] == [one.told for one in seen]
 
 
 @pytest.mark.parametrize(
@@ -415,10 +437,10 @@ async def test_the_observer_is_told_of_each_try(
     outcomes: list[Outcome], error: type[RedmineError] | None, told: list[str]
 ) -> None:
     """Each request over the wire counts once, with how it ended and how long it took."""
-    seen: list[tuple[str, float]] = []
+    seen: list[Seen] = []
 
     async with gateway(
-        Script(*outcomes), observe=lambda *told: seen.append((told[2], told[3]))
+        Script(*outcomes), observe=lambda method, path: Seen(method, path, seen)
     ) as redmine:
         if error is None:
             await redmine.request("GET", "/issues.json")
@@ -426,5 +448,6 @@ async def test_the_observer_is_told_of_each_try(
             with pytest.raises(error):
                 await redmine.request("GET", "/issues.json")
 
-    assert told == [outcome for outcome, _ in seen]
-    assert all(0 <= seconds < 1 for _, seconds in seen)
+    assert told == [one.told[2] for one in seen]
+    answers = [one.status_code if isinstance(one, httpx.Response) else None for one in outcomes]
+    assert answers == [one.told[3] for one in seen]

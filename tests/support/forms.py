@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urljoin
 
 import httpx
@@ -15,8 +15,16 @@ import httpx
 class Form:
     action: str
     method: str
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str | list[str]] = field(default_factory=dict)
+    """What the form holds; a list where a name comes more than once."""
     buttons: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, name: str, value: str) -> None:
+        before = self.fields.get(name)
+        if before is None:
+            self.fields[name] = value
+        else:
+            self.fields[name] = [*([before] if isinstance(before, str) else before), value]
 
 
 class _Forms(HTMLParser):
@@ -33,8 +41,9 @@ class _Forms(HTMLParser):
         elif self._open and (tag == "button" or given.get("type") == "submit"):
             self._open.buttons.append((given.get("name", ""), given.get("value", "")))
         elif self._open and tag == "input" and given.get("name"):
-            ticked = given.get("type") != "checkbox" or "checked" in given
-            self._open.fields |= {given["name"]: given.get("value", "")} if ticked else {}
+            ticked = given.get("type") not in {"checkbox", "radio"} or "checked" in given
+            if ticked:
+                self._open.add(given["name"], given.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
@@ -87,12 +96,13 @@ class Browser:
                 return form
         raise AssertionError(f"no form with {field_name} at {self.url}:\n{self.page.text[:2000]}")
 
-    async def submit(self, form: Form, **fields: str) -> None:
+    async def submit(self, form: Form, **fields: str | list[str]) -> None:
         """Send a form with these fields besides its own."""
         address = urljoin(self.url, form.action) if form.action else self.url
         data = {**form.fields, **fields}
+        sent: dict[str, Any] = {"params" if form.method == "get" else "data": data}
         await self._follow(
             await self._http.request(
-                form.method.upper(), address, data=data, headers={"Accept": "text/html"}
+                form.method.upper(), address, **sent, headers={"Accept": "text/html"}
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -59,12 +60,16 @@ class Process:
     def stderr(self) -> str:
         return self._path("stderr").read_text(encoding="utf-8")
 
-    async def serves(self, url: str) -> None:
+    async def says(self, event: str) -> bool:
+        """Whether it has logged this."""
+        return event in self.stderr
+
+    async def serves(self, url: str, *, verify: ssl.SSLContext | bool = True) -> None:
         """Wait until a server there is alive. Raises ``AssertionError`` if the process ends."""
 
         async def alive() -> bool:
             assert self._process.returncode is None, f"it has ended:\n{self.stderr}"
-            return await answers_with(200, f"{url}/health")
+            return await answers_with(200, f"{url}/health", verify=verify)
 
         await until(alive)
 
@@ -75,6 +80,10 @@ class Process:
             return not await listens(port)
 
         await until(silent)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -94,9 +103,9 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def answers_with(status: int, url: str) -> bool:
+async def answers_with(status: int, url: str, *, verify: ssl.SSLContext | bool = True) -> bool:
     """Whether something answers at the address, and with this status."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=verify) as http:
         try:
             return (await http.get(url)).status_code == status
         except httpx.TransportError:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from redmine_mcp_sandbox import Sandbox
-from sse_starlette.sse import AppStatus
 from starlette.types import ASGIApp
 
+from redmine_mcp_core.edge.stopping import CalmServer
 from redmine_mcp_core.http import create_app
+from redmine_mcp_core.mcp_server import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
-from redmine_mcp_core.server import Host, discover_plugins, open_host
+from redmine_mcp_core.server import Host, open_host
 from redmine_mcp_core.settings import Settings, load_settings
 
 
@@ -29,27 +29,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
 async def serving(app: ASGIApp, port: int, *, lifespan: str = "off") -> AsyncIterator[None]:
     """Serve an app on loopback while the block runs."""
-    AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=port,
-        log_config=None,
-        access_log=False,
-        lifespan=lifespan,  # type: ignore[arg-type]
-        ws="none",
-        timeout_graceful_shutdown=2,
-    )
-    server = _Server(config)
+    server = CalmServer(app, grace=2, host="127.0.0.1", port=port, lifespan=lifespan)
     task = asyncio.create_task(server.serve())
     try:
         while not server.started:
@@ -59,7 +42,7 @@ async def serving(app: ASGIApp, port: int, *, lifespan: str = "off") -> AsyncIte
             await asyncio.sleep(0.005)
         yield
     finally:
-        server.should_exit = True
+        server.end()
         await task
 
 
