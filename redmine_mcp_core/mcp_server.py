@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -12,6 +13,7 @@ from mcp.server.request_state import RequestStateSecurity
 from redmine_mcp_core.builtins import OfferRule, builtin_plugins
 from redmine_mcp_core.calls import CallMiddleware, Identify
 from redmine_mcp_core.completions import Completions
+from redmine_mcp_core.current import current_identity
 from redmine_mcp_core.index import ComponentIndex
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
@@ -21,6 +23,8 @@ from redmine_mcp_core.surface import Surface
 
 NAME = "Redmine"
 EVERY_TOOL = Selection()
+SHORTEST_WORD = 3
+MOST_WITHHELD = 3
 
 INSTRUCTIONS = """\
 You act in Redmine as the signed-in user, with that user's permissions and no others.
@@ -77,8 +81,30 @@ def build_mcp(
     )
     listed = [name for name, tool in index.tools.items() if tool.declaration.listed]
     if len(listed) < len(index.tools):
-        mcp.add_transform(Surface(listed))
+        mcp.add_transform(Surface(listed, partial(_withheld, index, offer)))
     if index.completers:
         mcp.add_completion_handler(Completions(index.completers).complete)
     set_input_schema_lookup(mcp, index.input_schema)
     return mcp
+
+
+def _withheld(index: ComponentIndex, offer: Offer, query: str) -> list[str]:
+    """Names the tools that fit best among those that the sign-in was not granted.
+
+    A client that calls one is told which permission to get (``auth/step_up.py``); without this a
+    model could not know that there is anything to get.
+    """
+    caller = current_identity().caller
+    words = {word for word in query.lower().split() if len(word) >= SHORTEST_WORD}
+    fitting = []
+    for tool in index.tools.values():
+        missing = caller.missing(tool.declaration.scopes)
+        if not missing or caller.read_only or offer.refusal(tool.declaration):
+            continue
+        about = f"{tool.name.replace('_', ' ')} {tool.description}".lower().split()
+        if common := len(words.intersection(about)):
+            fitting.append((common, f"{tool.name} (needs {', '.join(missing)})"))
+    if not fitting:
+        return []
+    best = [text for _, text in sorted(fitting, key=lambda item: -item[0])[:MOST_WITHHELD]]
+    return [f"Not granted to this sign-in: {'; '.join(best)}. Calling it asks for more."]

@@ -6,7 +6,7 @@ the others are found by what they do and called by name: two small tools instead
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastmcp.exceptions import NotFoundError
@@ -25,10 +25,15 @@ CALL = "call_tool"
 MOST_FOUND = 5
 
 
+Withheld = Callable[[str], Sequence[str]]
+"""Sentences about tools that fit what is looked for, and that this sign-in was not granted."""
+
+
 class Surface(OpenSearch):
     """Lists only some tools; the others stand behind ``find_tools`` and ``call_tool``."""
 
-    def __init__(self, listed: Sequence[str]) -> None:
+    def __init__(self, listed: Sequence[str], withheld: Withheld = lambda _: ()) -> None:
+        self._withheld = withheld
         super().__init__(
             max_results=MOST_FOUND,
             always_visible=list(listed),
@@ -49,9 +54,10 @@ class Surface(OpenSearch):
         ) -> str:
             """Find more tools, with their parameters, for what no listed tool does."""
             found = await self.search(query)
-            return serialize_tools_for_output_markdown(
+            described = serialize_tools_for_output_markdown(
                 [tool.model_copy(update={"output_schema": None}) for tool in found]
             )
+            return "\n\n".join([described, *self._withheld(query)])
 
         return Tool.from_function(
             find_tools,

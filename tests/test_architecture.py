@@ -132,6 +132,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "builtins",
         "calls",
         "completions",
+        "current",
         "index",
         "observability.metrics",
         "plugins",

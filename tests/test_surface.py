@@ -85,16 +85,25 @@ async def test_unlisted_tools_are_found_and_called() -> None:
     assert called == "deleted 3"
 
 
-async def test_a_tool_beyond_the_sign_in_is_not_found_either() -> None:
-    """What a sign-in may not call is neither found nor called by its name."""
+async def test_a_tool_beyond_the_sign_in_is_named_with_what_it_lacks() -> None:
+    """What a sign-in may not call is not described, and not called: what it takes is said."""
     async with connected() as client:
         found = text_of(await client.call_tool("find_tools", {"query": "delete a secret"}))
         called = await client.call_tool(
             "call_tool", {"name": "delete_secret"}, raise_on_error=False
         )
 
-    assert "delete_secret" not in found
+    assert "### delete_secret" not in found
+    assert "Not granted to this sign-in: delete_secret (needs delete_issues)" in found
     assert called.is_error
+
+
+async def test_what_has_nothing_to_do_with_it_is_not_named() -> None:
+    """Only tools that fit what is looked for."""
+    async with connected() as client:
+        found = text_of(await client.call_tool("find_tools", {"query": "watch an issue"}))
+
+    assert "delete_secret" not in found
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
