@@ -12,8 +12,14 @@ import httpx
 import pytest
 from fastmcp import Client, FastMCP
 from fastmcp.server.auth import OAuthProxy
+from fastmcp.server.auth.auth import PrivateKeyJWTClientAuthenticator
+from fastmcp.server.auth.cimd import CIMDFetcher
 from fastmcp.server.auth.jwt_issuer import JWTIssuer
-from fastmcp.server.auth.oauth_proxy.models import OAuthTransaction, UpstreamTokenSet
+from fastmcp.server.auth.oauth_proxy.models import (
+    ClientCode,
+    OAuthTransaction,
+    UpstreamTokenSet,
+)
 from fastmcp.server.auth.providers.jwt import StaticTokenVerifier
 from fastmcp.server.middleware import Middleware
 from fastmcp.server.transforms.search import BM25SearchTransform
@@ -24,7 +30,12 @@ from starlette.applications import Starlette
 
 from redmine_mcp_core import Plugin, Result
 from redmine_mcp_core.index import ComponentIndex
-from redmine_mcp_core.seams import CSRF_TOKEN, OpenOAuthProxy, set_input_schema_lookup
+from redmine_mcp_core.seams import (
+    CSRF_TOKEN,
+    DocumentFetcher,
+    OpenOAuthProxy,
+    set_input_schema_lookup,
+)
 from tests.support.servers import free_port, serving
 
 
@@ -138,6 +149,7 @@ METHODS: dict[str, tuple[list[str], bool]] = {
     "_show_consent_page": (["self", "request"], True),
     "_submit_consent": (["self", "request"], True),
     "_handle_idp_callback": (["self", "request"], True),
+    "_validate_client_redirect_uri": (["self", "redirect_uri"], False),
     "get_client": (["self", "client_id"], True),
 }
 """The methods of ``OAuthProxy`` that we override or call: their parameters, and if they wait."""
@@ -170,6 +182,36 @@ def test_fastmcp_itself_calls_the_method(name: str) -> None:
 def test_the_scopes_on_offer(proxy: OpenOAuthProxy) -> None:
     """``_default_scope_str`` holds the valid scopes, parted by blanks."""
     assert proxy.offered_scopes == ["view_issues", "search_project"]
+
+
+async def test_a_code_is_found_and_forgotten(proxy: OpenOAuthProxy) -> None:
+    """``_code_store`` keeps an authorization code, and what it stands for, by the code."""
+    code = ClientCode(
+        code="code",
+        client_id="client",
+        redirect_uri="http://127.0.0.1:1/callback",
+        code_challenge="challenge",
+        code_challenge_method="S256",
+        scopes=["view_issues"],
+        idp_tokens={"access_token": "token"},
+        expires_at=0.0,
+        created_at=0.0,
+    )
+    await proxy._code_store.put(key="code", value=code)
+
+    assert await proxy.issued_code("code") == code
+    await proxy.forget_code("code")
+    assert await proxy.issued_code("code") is None
+
+
+def test_our_endpoints_know_clients_as_the_token_endpoint_does(proxy: OpenOAuthProxy) -> None:
+    """Where documents are on, FastMCP authenticates with the same class, given the same."""
+    theirs = inspect.getsource(OAuthProxy.get_routes)
+    ours = proxy.client_authenticator()
+
+    assert isinstance(ours, PrivateKeyJWTClientAuthenticator)
+    for given in ("provider=self", "cimd_manager=self._cimd_manager", "token_endpoint_url="):
+        assert given in theirs
 
 
 async def test_a_transaction_is_found(proxy: OpenOAuthProxy) -> None:
@@ -229,6 +271,57 @@ def test_a_token_set_is_what_a_refresh_gives() -> None:
 
     assert hints["upstream_token_set"] is UpstreamTokenSet
     assert hints["return"] is UpstreamTokenSet
+
+
+def test_our_fetcher_takes_the_place_of_fastmcps(proxy: OpenOAuthProxy) -> None:
+    """``_cimd_manager`` fetches documents with ``_fetcher``, whose ``_parse_cache_policy`` says for
+    how long one is kept."""
+    fetcher = DocumentFetcher()
+    proxy.fetch_documents_with(fetcher)
+    policy = fetcher._parse_cache_policy({"cache-control": "max-age=31536000"}, 1000.0)
+
+    assert isinstance(vars(proxy._cimd_manager)["_fetcher"], DocumentFetcher)
+    assert policy.expires_at == 1000.0 + fetcher.max_seconds
+    assert "self._parse_cache_policy(" in inspect.getsource(CIMDFetcher.fetch)
+
+
+def test_our_issuer_takes_the_place_of_fastmcps(proxy: OpenOAuthProxy) -> None:
+    """``set_mcp_path`` makes the issuer, from the URLs and the key that we hand on to ours."""
+    made: list[tuple[str, str, bytes]] = []
+
+    class Ours(OpenOAuthProxy):
+        def token_issuer(self, issuer: str, audience: str, signing_key: bytes) -> JWTIssuer:
+            made.append((issuer, audience, signing_key))
+            return super().token_issuer(issuer, audience, signing_key)
+
+    proxy.__class__ = Ours
+    proxy.set_mcp_path("/mcp")
+
+    assert made == [("http://127.0.0.1:8000/", "http://127.0.0.1:8000/mcp", b"0" * 32)]
+    assert proxy.resource_url == "http://127.0.0.1:8000/mcp"
+
+
+@pytest.mark.parametrize(
+    "name", ["load_access_token", "exchange_refresh_token", "exchange_authorization_code"]
+)
+def test_tokens_are_issued_and_verified_where_we_wait_before(name: str) -> None:
+    """Each of these awaits ``before_tokens`` first; nothing else of the proxy asks the issuer,
+    but for the revocation that is switched off and the identity assertions that we do not take."""
+    source = inspect.getsource(OAuthProxy)
+    users = {
+        part.split("(")[0].strip()
+        for part in re.split(r"\n    (?:async )?def ", source)[1:]
+        if "self.jwt_issuer." in part
+    }
+
+    assert name in vars(OpenOAuthProxy)
+    assert users <= {
+        "load_access_token",
+        "exchange_refresh_token",
+        "exchange_authorization_code",
+        "revoke_token",
+        "exchange_identity_assertion",
+    }
 
 
 async def test_the_consent_page_holds_a_csrf_token(proxy: OpenOAuthProxy) -> None:

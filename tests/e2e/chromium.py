@@ -16,6 +16,7 @@ from key_value.aio.protocols import AsyncKeyValue
 from mcp.shared.auth import AuthorizationCodeResult
 
 from redmine_mcp_core.storage.memory import MemoryStore
+from tests.e2e import axe
 from tests.support.processes import listens, until
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Ends when the page was drawn as it is now."""
+STATUS = "Failed to load resource: the server responded with a status of"
 VIEWPORTS = {"desktop": (1280, 800), "phone": (390, 844)}
 
 
@@ -56,8 +60,8 @@ class Person:
     """What the browser's console complained about, each with the address it was about."""
 
     @classmethod
-    async def at(cls, browser: Browser) -> Person:
-        context = await browser.new_context(viewport=_size("desktop"))
+    async def at(cls, browser: Browser, **options: Any) -> Person:
+        context = await browser.new_context(viewport=_size("desktop"), **options)
         context.set_default_timeout(10_000)
         person = cls(await context.new_page())
         person.page.on("console", person._note)
@@ -100,19 +104,39 @@ class Person:
             words = await self.page.locator("body").inner_text()
             raise AssertionError(f"stopped at {self.page.url}:\n{words[:1500]}") from error
 
-    async def photograph(self, name: str) -> list[Path]:
-        """The page on a desktop and on a phone, in the light and in the dark."""
+    async def inspect(self, name: str) -> None:
+        """Photograph the page; the browser, and axe in each of its looks, have nothing against
+        it."""
+        await self.photograph(name, also=self._ask_axe)
+        complaints = self.complaints_about(self.page.url.partition("?")[0])
+        # That a page has an error status is noted as if it were something that the page loads.
+        assert [text for text in complaints if not text.startswith(STATUS)] == []
+
+    async def _ask_axe(self, look: str) -> None:
+        found = await axe.complaints(self.page)
+        assert found == [], f"{look}:\n" + "\n".join(found)
+
+    async def photograph(
+        self, name: str, *, also: Callable[[str], Awaitable[None]] | None = None
+    ) -> list[Path]:
+        """The page on a desktop and on a phone, in the light and in the dark.
+
+        ``also`` is done in each of these looks.
+        """
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         taken = []
         for size in VIEWPORTS:
             await self.page.set_viewport_size(_size(size))
             for scheme in ("light", "dark"):
                 await self.page.emulate_media(color_scheme=cast("Any", scheme))
+                await self.page.evaluate(DRAWN)
                 taken.append(SCREENSHOTS / f"{name}-{size}-{scheme}.png")
-                await self.page.screenshot(path=taken[-1])
+                await self.page.screenshot(path=taken[-1], full_page=True)
                 assert not await self.page.evaluate(
                     "document.documentElement.scrollWidth > document.documentElement.clientWidth"
                 ), f"{name} has to be scrolled sideways on a {size}"
+                if also:
+                    await also(taken[-1].stem)
         return taken
 
 

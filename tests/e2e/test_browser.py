@@ -11,6 +11,8 @@ import httpx
 import pytest
 from fastmcp import Client
 
+from redmine_mcp_core.auth.pages.permissions import spoken
+from redmine_mcp_core.auth.pages.words import Words
 from tests.e2e.chromium import OAuthByPerson, Person, chromium
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import REDIRECT_URI, pkce, register
@@ -53,7 +55,7 @@ async def test_a_person_signs_in(
         seen["scope"] = httpx.URL(authorization_url).params["scope"]
         seen["heading"] = await page.locator("h1").inner_text()
         seen["consent"] = await page.locator("main").inner_text()
-        await person.photograph(f"consent-{request.node.callspec.id}")
+        await person.inspect(f"consent-{request.node.callspec.id}")
         await person.press("Allow")
         await person.arrives_at("/login")
         assert page.url.startswith(ours.target.url)
@@ -73,7 +75,7 @@ async def test_a_person_signs_in(
     assert "view_private_notes" in seeing
     for words in (
         "It can see",
-        *(scope.removeprefix("view_").replace("_", " ") for scope in seeing),
+        *(spoken(Words("en"), scope) for scope in seeing),
         "It can change" if changes else "It cannot change anything",
         f"http://localhost:{oauth.redirect_port}/callback",
         ours.target.url.removeprefix("http://"),
@@ -130,23 +132,27 @@ async def test_a_sign_in_that_has_run_out(ours: Running, person: Person) -> None
     await assert_page_of_ours(person, "problem-run-out", "has run out or was finished already.")
 
 
-async def begin(person: Person, server: str, **metadata: str) -> None:
-    """A client of this kind asks the person to sign in; they stand before our consent page."""
+async def begin(person: Person, server: str, *, challenge: str = "", **metadata: str) -> str:
+    """A client of this kind asks the person to sign in; they stand before our consent page.
+
+    Its id, for those who go on with the challenge's verifier.
+    """
     asked = {
         "response_type": "code",
         "client_id": await register(server, **metadata),
         "redirect_uri": REDIRECT_URI,
-        "code_challenge": pkce()[1],
+        "code_challenge": challenge or pkce()[1],
         "code_challenge_method": "S256",
     }
     await person.page.goto(f"{server}/authorize?{urlencode(asked)}")
+    return asked["client_id"]
 
 
 async def test_a_client_with_a_boundless_name(server: Running, person: Person) -> None:
     """A name is text, however long: it breaks, and is not taken for HTML."""
     await begin(person, server.url, client_name=f"<b>Desk</b> {'x' * 90}")
 
-    await person.photograph("consent-long-name")
+    await person.inspect("consent-long-name")
 
     assert "Let <b>Desk</b> xxx" in await person.page.locator("h1").inner_text()
 
