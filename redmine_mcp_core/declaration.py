@@ -34,6 +34,11 @@ class ToolDeclaration:
     """Whether a client sees it at once. The others are found with ``find_tools``."""
 
     @property
+    def reads(self) -> bool:
+        """Whether it changes nothing."""
+        return self.effect is Effect.READS
+
+    @property
     def annotations(self) -> ToolAnnotations:
         """The hints of the MCP specification (server/tools, ToolAnnotations).
 

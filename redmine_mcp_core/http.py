@@ -1,87 +1,174 @@
-"""The ASGI app round the MCP server: health, readiness and metrics beside it."""
+"""The ASGI app: the edge, and behind it the MCP server, health, readiness and metrics."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastmcp.server.http import StarletteWithLifespan
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
 
-from redmine_mcp_core.observability.health import HealthReport
+from redmine_mcp_core.auth import forward
+from redmine_mcp_core.auth.proxy import cannot_ask
+from redmine_mcp_core.edge.answers import MCP_PATH, refuse
+from redmine_mcp_core.edge.bodies import Bodies
+from redmine_mcp_core.edge.counting import SharedCounts
+from redmine_mcp_core.edge.forwarded import PEER, Forwarded
+from redmine_mcp_core.edge.headers import SecurityHeaders
+from redmine_mcp_core.edge.limits import (
+    LIMITS,
+    AddressLimits,
+    Area,
+    CallerLimits,
+    Limiter,
+    Per,
+)
+from redmine_mcp_core.edge.networks import Networks
+from redmine_mcp_core.edge.overload import Overload
+from redmine_mcp_core.edge.readiness import Closing, Endpoint, Operators, Readiness, health, ready
+from redmine_mcp_core.events import Event, EventKind
+from redmine_mcp_core.front import front
+from redmine_mcp_core.observability.requests import ObservedRequests, on_failure
 from redmine_mcp_core.server import Host
 from redmine_mcp_core.storage import StoreError
 
-READY_SECONDS = 2.0
-"""How long an answer of /ready is kept, so that asking it often costs Redmine nothing."""
+STORE_RETRY_SECONDS = 5.0
+FRONT_METHODS = ["GET", "POST", "DELETE"]
+"""What a browser asks the front page with, and an MCP client that takes it for its endpoint."""
 
 
-def create_app(host: Host) -> Starlette:
-    """The whole HTTP server. These routes stand outside authentication: a probe costs no lookup."""
+def create_app(
+    host: Host, readiness: Readiness | None = None, front_page: Endpoint | None = None
+) -> Starlette:
+    """The whole HTTP server. Its ``state.readiness`` is told when the server is to stop; servers
+    that share a process share one, and a front page."""
+    limiter = _limiter(host)
+    readiness = readiness or Readiness(host.plugins.check_health)
+    mcp_app = _mcp_app(host, limiter)
+    app = Starlette(
+        routes=[
+            Route("/", front_page or front({"": host.settings}), methods=FRONT_METHODS),
+            *_routes(host, readiness),
+            Mount("/", mcp_app),
+        ],
+        middleware=_edge(host, limiter, readiness),
+        lifespan=mcp_app.lifespan,
+    )
+    app.state.readiness = readiness
+    return app
+
+
+def _mcp_app(host: Host, limiter: Limiter) -> StarletteWithLifespan:
     public = urlsplit(host.settings.public_url)
     mcp_app = host.mcp.http_app(
-        path="/mcp",
+        path=MCP_PATH,
         # Any replica can answer any request, and a restart breaks no session (ADR 3).
         stateless_http=True,
         host_origin_protection=True,
-        allowed_hosts=[public.hostname or ""],
-        allowed_origins=[f"{public.scheme}://{public.netloc}"],
+        allowed_hosts=[public.hostname or "", *host.settings.mcp_allowed_hosts],
+        allowed_origins=[
+            f"{public.scheme}://{public.netloc}",
+            *host.settings.mcp_allowed_origins,
+        ],
+        # It runs within authentication, so that it knows whose request it is.
+        middleware=[Middleware(CallerLimits, limiter=limiter), *host.middleware],
     )
     mcp_app.add_exception_handler(StoreError, _store_is_away)
-    return Starlette(
-        routes=[
-            Route("/health", _health, methods=["GET"]),
-            Route("/ready", _ready(host), methods=["GET"]),
-            Route("/metrics", _metrics(host), methods=["GET"]),
-            Mount("/", mcp_app),
-        ],
-        lifespan=mcp_app.lifespan,
+    mcp_app.add_exception_handler(Exception, on_failure)
+    return mcp_app
+
+
+def _edge(host: Host, limiter: Limiter, readiness: Readiness) -> list[Middleware]:
+    """What each request passes, the outermost first."""
+    settings = host.settings
+    trusted = Networks(settings.mcp_trusted_proxies)
+    pages = settings.mcp_allowed_origins
+    return [
+        Middleware(SecurityHeaders, https=settings.public_url.startswith("https:")),
+        Middleware(ObservedRequests, metrics=host.metrics, access_log=settings.mcp_access_log),
+        Middleware(Closing, readiness=readiness),
+        Middleware(Forwarded, trusted=trusted, kind=settings.mcp_forwarded_header),
+        *([_cors(pages)] if pages else []),
+        Middleware(AddressLimits, limiter=limiter),
+        Middleware(
+            Overload, at_once=settings.mcp_max_requests, seconds=settings.mcp_request_seconds
+        ),
+        Middleware(Bodies),
+    ]
+
+
+def _cors(origins: Sequence[str]) -> Middleware:
+    """For web pages of these origins, with tokens and without cookies."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["WWW-Authenticate", "Retry-After", "X-Request-Id"],
+        max_age=3600,
     )
 
 
-async def _store_is_away(_request: Request, _error: Exception) -> Response:
-    return JSONResponse(
-        {
-            "error": "temporarily_unavailable",
-            "error_description": "The server cannot reach its token store just now. Try again.",
-        },
-        status_code=503,
-        headers={"Retry-After": "5"},
+def _limiter(host: Host) -> Limiter:
+    def tell(area: Area, per: Per) -> None:
+        host.plugins.emit(Event(EventKind.LIMITED, reason=f"{area}_per_{per}"))
+
+    rates = {(limit.area, limit.per): getattr(host.settings, limit.setting) for limit in LIMITS}
+    return Limiter(SharedCounts(host.store), rates, tell=tell)
+
+
+def _routes(host: Host, readiness: Readiness) -> list[BaseRoute]:
+    """These stand outside authentication: a probe costs no look-up, whatever name it asks by."""
+    operators = Operators(Networks(host.settings.mcp_operator_networks))
+
+    def details() -> dict[str, object]:
+        return {
+            "redmine_circuit": host.gateway.circuit,
+            "plugins_left_out": host.plugins.problems,
+        }
+
+    routes: list[BaseRoute] = [
+        Route("/health", health, methods=["GET"]),
+        Route("/ready", ready(readiness, operators, details), methods=["GET"]),
+    ]
+    verify = _forward_auth(host)
+    # Envoy appends the path that it guards.
+    routes += [Route(forward.PATH, verify), Route(f"{forward.PATH}/{{guarded:path}}", verify)]
+    if host.settings.mcp_metrics_port is None:
+        routes.append(Route("/metrics", operators.only(_metrics(host)), methods=["GET"]))
+    return routes
+
+
+def _forward_auth(host: Host) -> ASGIApp:
+    proxies = Networks(host.settings.mcp_trusted_proxies)
+    auth = host.mcp.auth
+    assert auth is not None  # noqa: S101 - open_host
+    return forward.ForwardAuth(
+        auth.verify_token,
+        cannot_ask,
+        is_trusted=lambda scope: scope[PEER] in proxies,
+        resource_metadata=(
+            f"{host.settings.public_url}/.well-known/oauth-protected-resource{MCP_PATH}"
+        ),
     )
 
 
-async def _health(_request: Request) -> Response:
-    return JSONResponse({"status": "alive"})
-
-
-def _metrics(host: Host) -> Callable[[Request], Awaitable[Response]]:
+def _metrics(host: Host) -> Endpoint:
     async def metrics(_request: Request) -> Response:
-        return Response(generate_latest(host.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(host.metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
     return metrics
 
 
-def _ready(host: Host) -> Callable[[Request], Awaitable[Response]]:
-    kept: tuple[float, list[HealthReport]] = (float("-inf"), [])
-
-    async def ready(_request: Request) -> Response:
-        nonlocal kept
-        if time.monotonic() - kept[0] > READY_SECONDS:
-            kept = (time.monotonic(), await host.plugins.check_health())
-        healthy = all(report.healthy for report in kept[1])
-        return JSONResponse(
-            {
-                "status": "ready" if healthy else "not ready",
-                "checks": {
-                    report.name: "ok" if report.healthy else report.message for report in kept[1]
-                },
-                "plugins_left_out": host.plugins.problems,
-            },
-            status_code=200 if healthy else 503,
-        )
-
-    return ready
+async def _store_is_away(request: Request, _error: Exception) -> Response:
+    message = "The server cannot reach its token store just now. Try again."
+    return refuse(
+        request.scope, 503, "temporarily_unavailable", message, retry_after=STORE_RETRY_SECONDS
+    )

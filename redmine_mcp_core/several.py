@@ -26,6 +26,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from redmine_mcp_core.edge.readiness import Readiness
+from redmine_mcp_core.front import front
 from redmine_mcp_core.http import create_app
 from redmine_mcp_core.mcp_server import discover_plugins
 from redmine_mcp_core.observability.health import HealthReport
@@ -44,7 +45,7 @@ TAKEN = frozenset(
 OWN = frozenset({"mcp_sign_in", "mcp_tools", "mcp_read_only", "jwt_signing_key"})
 """What may differ from Redmine to Redmine besides all that begins with ``REDMINE_``."""
 _WELL_KNOWN = "/.well-known/"
-_AT_ROOT = ("health", "ready", "metrics")
+_AT_ROOT = ("", "health", "ready", "metrics")
 
 
 class _Names(BaseSettings):
@@ -139,7 +140,8 @@ async def open_each(
             for name, settings in each.items()
         }
         readiness = Readiness(partial(_check, hosts))
-        apps = {name: create_app(host, readiness) for name, host in hosts.items()}
+        page = front(each)
+        apps = {name: create_app(host, readiness, page) for name, host in hosts.items()}
         yield Served(apps[""] if "" in apps else ByName(apps), readiness)
 
 

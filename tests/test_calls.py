@@ -322,12 +322,12 @@ async def test_two_bad_arguments_are_told_at_once(world: World) -> None:
 
 
 async def test_an_unknown_tool_is_an_error(world: World) -> None:
-    """Its name comes back; it is no event of any tool."""
+    """Its name comes back, to the one who made it up; those who watch are told of no name."""
     result = await world.call("raed")
 
     assert result.is_error
     assert "raed" in text_of(result)
-    assert world.watcher.told == []
+    assert world.watcher.told == [(EventKind.TOOL_REFUSED, None, "unknown_tool")]
 
 
 async def test_an_internal_error_is_masked(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -337,6 +337,9 @@ async def test_an_internal_error_is_masked(world: World, caplog: pytest.LogCaptu
 
     assert result.is_error
     assert SECRET not in text_of(result)
+    assert "Tell its operator, with the reference " in text_of(result)
+    (event,) = world.watcher.events
+    assert str(event.request_id) in text_of(result)
     assert world.watcher.told == [(EventKind.TOOL_FAILED, "broken", "internal")]
 
 
@@ -348,8 +351,9 @@ async def test_an_internal_error_is_masked_in_resources_and_prompts(world: World
         with pytest.raises(MCPError) as prompt:
             await client.get_prompt("broken_prompt")
 
-    assert SECRET not in str(resource.value)
-    assert SECRET not in str(prompt.value)
+    for error in (resource.value, prompt.value):
+        assert SECRET not in str(error)
+        assert "Tell its operator, with the reference " in str(error)
 
 
 async def test_resources_and_prompts_speak_in_sentences(world: World) -> None:

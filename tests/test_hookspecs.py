@@ -27,6 +27,7 @@ def test_the_hooks_are_these() -> None:
         "offer_demo",
         "on_event",
         "register_components",
+        "register_metrics",
         "register_token_stores",
     ]
 

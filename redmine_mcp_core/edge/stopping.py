@@ -1,0 +1,105 @@
+"""A uvicorn server that ends calmly: not ready first, then deaf, then done, then gone.
+
+uvicorn by itself stops listening at the first signal, so that a load balancer which has not yet
+noticed sends its requests to a closed port; and it dies of the signal once it has ended.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from sse_starlette.sse import AppStatus
+from starlette.types import ASGIApp
+
+from redmine_mcp_core.edge.connections import http_options
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+class CalmServer(uvicorn.Server):
+    """Serves until ``end`` or ``cut`` is called; ``handle`` says which signals call them."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        grace: int = 30,
+        on_started: Callable[[], None] = lambda: None,
+        on_ending: Callable[[float], None] = lambda _: None,
+        **options: Any,
+    ) -> None:
+        """``grace`` is seconds that requests under way have to end; ``options`` are uvicorn's.
+
+        ``on_ending`` is told how many seconds the server listens on.
+        """
+        # sse-starlette would cut answers that are under way 0.3 s after SIGTERM.
+        AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=grace,
+                **http_options(),
+                **options,
+            )
+        )
+        self.was_cut = False
+        """Whether it ended before the requests under way did."""
+        self.ending = False
+        self._on_started = on_started
+        self._on_ending = on_ending
+        self._deaf_at = float("inf")
+        self._handlers: dict[int, Handler] = {}
+
+    def handle(self, name: str, action: Callable[[], None]) -> None:
+        """Call ``action`` at this signal while the server runs, where the system has it."""
+        if hasattr(signal, name):
+            self._handlers[getattr(signal, name)] = lambda *_: action()
+
+    def end(self, drain: float = 0.0) -> None:
+        """Be no longer ready; stop listening ``drain`` seconds later, and end what is under way."""
+        if not self.ending:
+            self.ending = True
+            self._on_ending(drain)
+            self._deaf_at = time.monotonic() + drain
+
+    def cut(self) -> None:
+        """End at once, whatever is under way."""
+        self.end()
+        self.was_cut = self.should_exit = self.force_exit = True
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn would leave the requests and the app to be torn down with the event loop.
+            for task in self.server_state.tasks:
+                task.cancel()
+            await self.lifespan.shutdown()
+
+    async def on_tick(self, counter: int) -> bool:
+        if time.monotonic() >= self._deaf_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, by) for number, by in self._handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
