@@ -133,12 +133,10 @@ async def open_each(
 ) -> AsyncIterator[Served]:
     """Open the server of each Redmine. Raises ``SettingsError``, as ``open_host`` does."""
     async with AsyncExitStack() as stack:
-        hosts = {
-            name: await stack.enter_async_context(
-                open_host(settings, plugins or discover_plugins(metrics), metrics)
-            )
-            for name, settings in each.items()
-        }
+        hosts: dict[str, Host] = {}
+        for name, settings in each.items():
+            theirs = plugins or discover_plugins(metrics, again=bool(hosts))
+            hosts[name] = await stack.enter_async_context(open_host(settings, theirs, metrics))
         readiness = Readiness(partial(_check, hosts))
         page = front(each)
         apps = {name: create_app(host, readiness, page) for name, host in hosts.items()}

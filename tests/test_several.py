@@ -126,14 +126,16 @@ async def test_metadata_stands_where_clients_look(both: Both) -> None:
 async def test_an_mcp_client_speaks_with_each(both: Both) -> None:
     """The same client library, at two addresses of one server, as two different users."""
     people = {"intern": "alice", "kunden": "bob"}
-    said = {}
+    said, prompts = {}, {}
     for name, login in people.items():
         tokens = await sign_in(f"{both.url}/{name}", login)
         async with Client(f"{both.url}/{name}/mcp", auth=tokens.access) as client:
             said[name] = str(await client.read_resource("redmine://users/me"))
+            prompts[name] = {prompt.name for prompt in await client.list_prompts()}
 
     assert "alice" in said["intern"]
     assert "bob" in said["kunden"]
+    assert prompts["intern"] == prompts["kunden"] != set()
 
 
 async def test_a_key_of_one_is_never_shown_to_the_other(both: Both) -> None:

@@ -42,6 +42,37 @@ ENGLISH = {
     "choose.way.oauth.more": "With your login there.",
     "choose.way.key-login": "With my API key",
     "choose.way.key-login.more": "You find it in your Redmine account.",
+    # The front page
+    "front.title": "Connect your client",
+    "front.heading": "Work in Redmine from your AI client",
+    "front.intro": (
+        "This server lets AI clients find, read and change things in Redmine: as you, with your "
+        "permissions and no others. You choose what each of them may do, and it never sees your "
+        "password."
+    ),
+    "front.redmine": "Connect to {redmine}",
+    "front.redmine.named": "{name}: connect to {redmine}",
+    "front.address": "Address of the MCP server",
+    "front.choose": "Choose your client. One click on a grey box selects all of it, to be copied.",
+    "front.key": "Each request has to bring your Redmine API key, in the header {header}.",
+    "front.other": "Another client",
+    "front.add": "Add to {client}",
+    "front.terminal": "In a terminal:",
+    "front.file": "In the file {place}:",
+    "front.menu": "Go to {place} and enter:",
+    "front.value": "The address, where it asks for one:",
+    "front.from_internet": (
+        "It connects from its maker’s computers, so this server has to be reachable from the "
+        "internet."
+    ),
+    "front.bridge": (
+        "That starts {program} on your computer, which {install} installs. It opens your browser "
+        "for the sign-in."
+    ),
+    "front.connections": (
+        "Afterwards you can see which clients are connected as you, and disconnect them: "
+        "{connections}."
+    ),
     # Sign-in to a page of ours
     "own.title": "Sign in",
     "own.heading": "Sign in to see your connections",
