@@ -50,7 +50,7 @@ async def test_authorization_server_metadata(server: Running) -> None:
     assert metadata["code_challenge_methods_supported"] == ["S256"]
     assert metadata["client_id_metadata_document_supported"]
     assert set(metadata["scopes_supported"]) == DECLARED
-    assert "revocation_endpoint" not in metadata
+    assert metadata["revocation_endpoint"] == f"{server.url}/revoke"
 
 
 async def test_redmine_scopes_narrows_what_is_offered(sandbox: Target) -> None:

@@ -103,6 +103,8 @@ async def site(
         "MCP_TRUSTED_PROXIES": "127.0.0.1",
         "MCP_DRAIN_SECONDS": "4",
         "MCP_LIMIT_REGISTRATION": "1",
+        # One person calls without a pause for as long as the servers are replaced.
+        "MCP_LIMIT_USER": "0",
     }
     environments = [
         server_environment(sandbox, server, tmp_path / "tokens.sqlite3", **settings)

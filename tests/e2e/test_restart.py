@@ -189,11 +189,14 @@ async def test_demo(tmp_path: Path) -> None:
         json.loads(snippet) for snippet in re.findall(r"^  .*?(\{.*\})", said, re.MULTILINE)
     ]
     assert f"claude mcp add --transport http redmine {url}/mcp" in said
-    assert [
-        {"mcpServers": {"redmine": {"command": "npx", "args": ["-y", "mcp-remote", f"{url}/mcp"]}}},
-        {"name": "redmine", "type": "http", "url": f"{url}/mcp"},
-        {"mcpServers": {"redmine": {"url": f"{url}/mcp"}}},
-    ] == snippets
+    address = f"{url}/mcp"
+    bridged, *others = snippets
+    assert bridged["mcpServers"]["redmine"]["args"] == ["connect", address]
+    assert others == [
+        {"name": "redmine", "type": "http", "url": address},
+        {"mcpServers": {"redmine": {"url": address}}},
+        {"context_servers": {"redmine": {"url": address}}},
+    ]
     for login in ("alice", "bob", "carol"):
         assert re.search(rf"^  {login} +password1234 +\w", said, re.MULTILINE)
     assert json.loads(me[0].text)["login"] == "bob"
