@@ -1,11 +1,12 @@
 # make run    serve the Redmine that REDMINE_URL names, or a demo where it names none
 # make test   everything that CI checks; the last lines say whether a real Redmine took part
 # make lint   ruff, mypy, and the arrows between the rooms (tests/test_architecture.py)
-# make docs   write the generated parts of the documentation anew
+# make docs   write the generated parts of the documentation anew, and the site into site/
+# make pictures  take the pictures in it anew, with Chromium
 # make tokens what a model has to read, in bytes; writes benchmarks/tokens.json
 # make lock   pin the newest third-party packages
 
-.PHONY: run test fast lint docs tokens lock clean
+.PHONY: run test fast lint docs pictures tokens lock clean
 
 run:
 	@scripts/venv run
@@ -32,6 +33,11 @@ lint:
 docs:
 	@scripts/venv dev
 	@.venv/bin/python scripts/docs
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+
+pictures:
+	@scripts/venv dev
+	@.venv/bin/python scripts/pictures
 
 tokens:
 	@scripts/venv dev
@@ -41,4 +47,4 @@ lock:
 	@scripts/lock
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache artifacts
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache artifacts site

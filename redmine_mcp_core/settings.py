@@ -1,6 +1,6 @@
 """Every setting, once: its name, its default, what it means, and what is wrong with it.
 
-The tables in the README and in ``.env.example`` are made from here (``make docs``).
+``docs/settings.md``, ``.env.example`` and a table of the README are made from here (``make docs``).
 """
 
 from __future__ import annotations
@@ -347,6 +347,18 @@ def load_local_settings() -> Settings:
         jwt_signing_key=secrets.token_hex(32),
         token_store_url="memory:",  # noqa: S106 - no password
     )
+
+
+def own_key(settings: Settings) -> str:
+    """The API key of the one person whom ``stdio`` serves. Raises ``SettingsError``."""
+    if settings.redmine_api_key is None:
+        raise SettingsError(
+            [
+                "REDMINE_API_KEY is not set. You find yours at "
+                f"{settings.redmine_url}/my/account, on the right; or set REDMINE_API_KEY_FILE."
+            ]
+        )
+    return settings.redmine_api_key.get_secret_value()
 
 
 def _sentence(problem: Any) -> str:

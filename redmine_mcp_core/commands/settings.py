@@ -17,10 +17,10 @@ def settings(*, markdown: Annotated[bool, Parameter(negative="")] = False) -> in
     Parameters
     ----------
     markdown
-        Print the table that stands in the README.
+        Print them as they stand in docs/settings.md.
     """
     if markdown:
-        print(docs.settings_table())  # noqa: T201
+        print(docs.settings_tables())  # noqa: T201
         return 0
     table = Table("Setting", "Default", "Meaning", box=None, pad_edge=False)
     for row in docs.setting_rows():

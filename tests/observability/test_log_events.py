@@ -92,6 +92,6 @@ def test_the_list_names_no_line_that_there_is_not() -> None:
 
 @pytest.mark.parametrize("table", [log_events_table, events_table, audit_table])
 def test_the_docs_show_it(table: object) -> None:
-    """The tables in docs/operations.md are these (``make docs``)."""
+    """The tables in docs/observability.md are these (``make docs``)."""
     assert callable(table)
-    assert table() in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert table() in (ROOT / "docs" / "observability.md").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from redmine_mcp_core.observability.requests import route_class
 from redmine_mcp_core.observability.stores import OPERATIONS, observed_store
 from redmine_mcp_core.storage import MemoryStore, TokenStore
 
-OPERATIONS_MD = Path(__file__).parents[2] / "docs" / "operations.md"
+OBSERVABILITY_MD = Path(__file__).parents[2] / "docs" / "observability.md"
 
 
 def shown(metrics: Metrics) -> dict[str, float]:
@@ -309,5 +309,5 @@ def test_a_metric_is_well_named(metric: object) -> None:
 
 
 def test_the_docs_show_this_table() -> None:
-    """The table in docs/operations.md is this one (``make docs``)."""
-    assert metrics_table() in OPERATIONS_MD.read_text(encoding="utf-8")
+    """The table in docs/observability.md is this one (``make docs``)."""
+    assert metrics_table() in OBSERVABILITY_MD.read_text(encoding="utf-8")
