@@ -17,6 +17,12 @@ from redmine_mcp_core.declaration import Effect, ToolDeclaration
 TOOLS_HEADER = "x-mcp-tools"
 READ_ONLY_HEADER = "x-mcp-read-only"
 
+MOST_PATTERNS = 100
+LONGEST_PATTERN = 64
+"""Characters. Both bound what a request can make us compile."""
+NO_TOOL = "-"
+"""A pattern that fits no name of a tool."""
+
 _NO = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -30,9 +36,14 @@ class Selection:
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> Selection:
-        """The choice of one request; names of headers in lower case."""
+        """The choice of one request; names of headers in lower case.
+
+        A pattern too many or too long fits no tool, so that it narrows as it was meant to.
+        """
+        asked = headers.get(TOOLS_HEADER, "").replace(",", " ").split()
+        fit = [item for item in asked[:MOST_PATTERNS] if len(item) <= LONGEST_PATTERN]
         return cls(
-            patterns=tuple(headers.get(TOOLS_HEADER, "").replace(",", " ").split()),
+            patterns=tuple(fit or [NO_TOOL] if asked else ()),
             read_only=headers.get(READ_ONLY_HEADER, "").strip().lower() not in _NO,
         )
 

@@ -77,6 +77,8 @@ class KeyVerifier:
 
         Raises ``RedmineError`` when Redmine cannot be asked.
         """
+        if not (credential.value.isascii() and credential.value.isprintable()):
+            return None  # no header can hold it, so Redmine would seem to be away
         digest = _digest(credential)
         if digest in self._unknown:
             return None

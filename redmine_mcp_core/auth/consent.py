@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -67,21 +68,30 @@ class ConsentProxy(OpenOAuthProxy):
         """What the person chose: all of it, only to read, or some permissions; and which way in."""
         form = await request.form()
         txn = await self.transaction(str(form.get("txn_id") or ""))
-        if txn is not None and form.get("action") == "approve":
-            chosen = pages.chosen(form, txn.scopes)
-            if not chosen:
-                return pages.problem(request, 400, "nothing_allowed")
-            if chosen != txn.scopes:
-                left = max(1.0, txn.created_at + TRANSACTION_SECONDS - time.time())
-                narrowed = txn.model_copy(update={"scopes": chosen})
-                await self.keep_transaction(narrowed, ttl=left)
+        approves = txn is not None and form.get("action") == "approve"
+        chosen = pages.chosen(form, txn.scopes) if txn and approves else []
+        if approves and not chosen:
+            return pages.problem(request, 400, "nothing_allowed")
         answer = await super().consent_answer(request)
         if answer.status_code >= 400:
             return pages.problem(request, answer.status_code)
-        to_redmine = answer.headers.get("location", "").startswith(f"{self._redmine_url}/")
-        if txn is not None and to_redmine and self._by_key(form.get("way")):
+        if txn is None or not approves:
+            return answer
+        # From here on it is known that the form is ours and this browser's.
+        if chosen != txn.scopes:
+            await self._narrow(txn.txn_id, chosen)
+            address = httpx.URL(answer.headers["location"])
+            answer.headers["location"] = str(address.copy_set_param("scope", " ".join(chosen)))
+        if self._by_key(form.get("way")):
             answer.headers["location"] = self._key_login.url(txn.txn_id)
         return answer
+
+    async def _narrow(self, txn_id: str, scopes: list[str]) -> None:
+        """What Redmine grants beyond these scopes is refused when the person comes back."""
+        txn = await self.transaction(txn_id)
+        if txn is not None:
+            left = max(1.0, txn.created_at + TRANSACTION_SECONDS - time.time())
+            await self.keep_transaction(txn.model_copy(update={"scopes": scopes}), ttl=left)
 
     def _by_key(self, chosen: Any) -> bool:
         return "key-login" in self._ways and (chosen == "key-login" or "oauth" not in self._ways)

@@ -45,8 +45,11 @@ class KeyLogin:
 
     async def _answer(self, request: Request, txn: OAuthTransaction) -> Response:
         key = str((await request.form()).get("api_key") or "").strip()
+        verifier = txn.proxy_code_verifier
+        code = None
         try:
-            code = await self._keys.code(key, txn.scopes) if 0 < len(key) <= MAX_KEY else None
+            if verifier and 0 < len(key) <= MAX_KEY:
+                code = await self._keys.code(key, txn.scopes, verifier=verifier)
         except RedmineError as error:
             return pages.problem(request, 503, error)
         if code is None:

@@ -7,6 +7,7 @@ client stand for the key as others stand for Redmine's tokens.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -36,25 +37,29 @@ class KeyTokens:
         self._store = store
         self._verifier = verifier
 
-    async def code(self, key: str, scopes: Sequence[str]) -> str | None:
+    async def code(self, key: str, scopes: Sequence[str], *, verifier: str) -> str | None:
         """A code for a key that Redmine knows, good once and for a minute; None for another.
 
-        Raises ``RedmineError`` when Redmine cannot be asked.
+        It is good in one sign-in, the one of this ``verifier``, as PKCE (RFC 7636) binds the codes
+        of Redmine. Raises ``RedmineError`` when Redmine cannot be asked.
         """
         if await self._verifier.user(credential_of(API_KEY, key)) is None:
             return None
         code = _PREFIX + secrets.token_urlsafe(32)
-        record = {"ticket": str(KeyTicket(key, tuple(scopes)))}
+        record = {"ticket": str(KeyTicket(key, tuple(scopes))), "sign_in": _digest(verifier)}
         await self._store.put(code, record, collection=_CODES, ttl=CODE_SECONDS)
         return code
 
-    async def redeem(self, code: str) -> dict[str, Any] | None:
-        """The token answer for a code of ours; None for a code of Redmine's."""
+    async def redeem(self, code: str, *, verifier: str) -> dict[str, Any] | None:
+        """The token answer for a code of ours; None for a code of Redmine's.
+
+        Raises: ``OAuthError`` ``invalid_grant`` for a code of another sign-in, as ``renew`` does.
+        """
         if not code.startswith(_PREFIX):
             return None
         record = await self._store.pop(code, collection=_CODES)
         ticket = KeyTicket.read(record["ticket"]) if record else None
-        if ticket is None:
+        if record is None or ticket is None or record["sign_in"] != _digest(verifier):
             raise OAuthError(error="invalid_grant")
         return await self.renew(ticket)
 
@@ -75,3 +80,7 @@ class KeyTokens:
             "scope": " ".join(ticket.scopes),
             IDENTITY: identity(user),
         }
+
+
+def _digest(verifier: str) -> str:
+    return hashlib.sha256(verifier.encode()).hexdigest()

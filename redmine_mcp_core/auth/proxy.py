@@ -50,7 +50,7 @@ from redmine_mcp_core.auth.session_proxy import RETRY_AFTER, SessionProxy, began
 from redmine_mcp_core.auth.sessions import DAY, TOUCH_SECONDS, Bounds, Session, Sessions
 from redmine_mcp_core.auth.signing import Keyring
 from redmine_mcp_core.auth.step_up import SESSION
-from redmine_mcp_core.auth.upstream import RedmineTokenClient, revoke, sign_in_problem
+from redmine_mcp_core.auth.upstream import RedmineTokenClient, allowed, revoke, sign_in_problem
 from redmine_mcp_core.auth.verifier import RedmineTokenVerifier, outage
 from redmine_mcp_core.auth.visits import Visits
 from redmine_mcp_core.events import Event, EventKind
@@ -200,6 +200,8 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
         """Redmine revokes both of a pair. While it is away this is tried again for some minutes;
         a token that outlives that is in nobody's hands, since the store has forgotten it."""
         self.verifier.forget(access_token)
+        for digest in [one for one, held in self._recent.items() if held.token == access_token]:
+            self._recent.pop(digest, None)
         if KeyTicket.read(access_token):
             return
         task = asyncio.create_task(
@@ -207,6 +209,13 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
         )
         self._revoking.add(task)
         task.add_done_callback(self._revoking.discard)
+
+    async def revoked(self, *, within: float) -> bool:
+        """Wait until Redmine has been told of all that ended; False if that takes longer than so
+        many seconds."""
+        if self._revoking:
+            await asyncio.wait(self._revoking, timeout=within)
+        return not self._revoking
 
     def tell(self, kind: EventKind, session: Session | None, reason: str | None = None) -> None:
         if session is None:
@@ -249,6 +258,8 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
         finally:
             outage.reset(unset)
         if verified is None:
+            if problem is None:
+                self._recent.pop(digest, None)  # it was refused: no outage brings it back
             recent = self._recent.get(digest) if isinstance(problem, StoreError) else None
             if problem and recent is None:
                 raise AuthenticationError("neither refused nor verified")
@@ -317,7 +328,17 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
     # -- The pages -----------------------------------------------------------------------------
 
     async def callback(self, request: Request) -> Response:
+        """Back from Redmine, or from the page for the key: good for what was allowed here, and in
+        the browser it was allowed in, in an error as well (RFC 9700, section 4.11.2)."""
+        try:
+            txn = await self.transaction(request.query_params.get("state", ""))
+        except StoreError:
+            return pages.problem(request, 503)
+        denied = "error" in request.query_params
+        if denied and txn and not self.same_browser(request, txn):
+            return pages.problem(request, 403)
         unset, unset_outage = sign_in_problem.set(None), outage.set(None)
+        unset_allowed = allowed.set(frozenset(txn.scopes if txn else ()))
         try:
             answer = await super().callback(request)
             problem = sign_in_problem.get()
@@ -325,7 +346,7 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
         finally:
             sign_in_problem.reset(unset)
             outage.reset(unset_outage)
-        denied = "error" in request.query_params
+            allowed.reset(unset_allowed)
         if answer.status_code >= 400 or denied:
             reason = problem.code if problem else "denied" if denied else "bad_callback"
             self._plugins.emit(Event(EventKind.SIGN_IN_FAILED, reason=reason))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from fastmcp.server.auth.oauth_proxy.models import ProxyDCRClient
+from fastmcp.server.auth.redirect_validation import is_loopback_host
 from mcp.server.auth.provider import AuthorizationCode, RefreshToken
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
@@ -64,6 +66,8 @@ class RegistrationProxy(OpenOAuthProxy):
             return await self.clients.get(client_id)
         if redirects.problem(client_id):  # an address that could be read as another one
             return None
+        if urlsplit(client_id).port not in {None, 443}:  # we try out no ports for anybody
+            return None
         described = await super().registered_client(client_id)
         if not isinstance(described, ProxyDCRClient):
             return None
@@ -93,8 +97,9 @@ class RegistrationProxy(OpenOAuthProxy):
         self.fetch_documents_with(DocumentFetcher())
         if self.client_registration_options:
             self.client_registration_options.enabled = self._openness == "open"
+        base = str(self.base_url).rstrip("/")
         routes = [
-            _with_page(route) if route.path == "/authorize" else route
+            _with_page(route, f"{base}/consent?") if route.path == "/authorize" else route
             for route in super().get_routes(mcp_path)
             if route.path != PATH
         ]
@@ -206,14 +211,25 @@ def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]], *metho
     return Route(path, app, methods=[*methods, "OPTIONS"])
 
 
-def _with_page(route: Route) -> Route:
-    """The authorization endpoint, which tells a person why they are going nowhere."""
+def _with_page(route: Route, consent: str) -> Route:
+    """The authorization endpoint, which tells a person why they are going nowhere.
+
+    Anybody may register any https address, so an error takes nobody there unasked: else a link to
+    us would be one to wherever its author likes (RFC 9700, section 4.11.2). This machine is safe.
+    """
     ask: Any = route.endpoint
 
     async def authorize(request: Request) -> Response:
         answer: Response = await ask(request)
-        if answer.status_code == 400 and "text/html" in request.headers.get("accept", ""):
+        if "text/html" not in request.headers.get("accept", ""):
+            return answer
+        if answer.status_code == 400:
             return pages.problem(request, 400, "unknown_client")
+        location = answer.headers.get("location", consent)
+        target = urlsplit(location)
+        stays = location.startswith(consent) or is_loopback_host(target.hostname)
+        if target.scheme in {"http", "https"} and not stays:
+            return pages.problem(request, 400, "other")
         return answer
 
     return Route(route.path, authorize, methods=["GET", "POST"])

@@ -124,11 +124,13 @@ class SessionProxy(OpenOAuthProxy):
         """Renew the upstream tokens in passing, unless another request has just done so."""
         async with self._once.alone(tokens.upstream_token_id):
             stored = await self.upstream_tokens(tokens.upstream_token_id)
-            if stored and stored.access_token != tokens.access_token:
+            if stored is None:
+                raise LookupError("The session ended meanwhile")
+            if stored.access_token != tokens.access_token:
                 return stored
             try:
-                with _OfSession(stored or tokens):
-                    return await super().refresh_upstream(stored or tokens)
+                with _OfSession(stored):
+                    return await super().refresh_upstream(stored)
             except (httpx2.HTTPError, RedmineError) as error:
                 outage.set(as_redmine_error(error))
                 raise
@@ -215,11 +217,15 @@ class SessionProxy(OpenOAuthProxy):
 
         Raises ``StoreError`` if the store cannot be reached: then it is not ended.
         """
-        tokens = await self.upstream_tokens(session_id)
-        await self.forget_upstream_tokens(session_id)
+        # A refresh under way would write the session back, and with tokens that live on.
+        async with self._once.alone(session_id):
+            tokens = await self.upstream_tokens(session_id)
+            await self.forget_upstream_tokens(session_id)
+        if tokens is not None:
+            # First, as the list may fail: nobody could come back to what is forgotten.
+            await self.revoke_upstream(tokens.access_token)
         session = await self.sessions.forget(session_id)
         if tokens is not None:
-            await self.revoke_upstream(tokens.access_token)
             self.tell(_ENDINGS.get(reason, EventKind.REVOKED), session, reason)
 
     async def session_id_of(self, token: str) -> str | None:

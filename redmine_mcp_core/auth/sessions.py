@@ -8,13 +8,13 @@ them, for people who want to see their connections, for the bounds, and for endi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from cachetools import TTLCache
 
-from redmine_mcp_core.storage import TokenStore
+from redmine_mcp_core.storage import EncryptedStore, TokenStore
 
 DAY = 86_400
 TOUCH_SECONDS = 600
@@ -141,3 +141,13 @@ class Sessions:
 
     def _user(self, user_id: int) -> str:
         return f"user {user_id}@{self._redmine_url}"
+
+
+async def stored_sessions(store: EncryptedStore) -> AsyncIterator[Session]:
+    """Every session there is, by a walk through the whole store: for an operator."""
+    seen: set[str] = set()
+    async for record in store.walk(_SESSIONS):
+        session = Session(**record)
+        if session.id not in seen:
+            seen.add(session.id)
+            yield session

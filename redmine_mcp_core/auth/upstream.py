@@ -36,6 +36,9 @@ sign_in_problem: ContextVar[RedmineError | None] = ContextVar(
 )
 """Why the sign-in under way failed, for the page that says so."""
 
+allowed: ContextVar[frozenset[str]] = ContextVar("redmine_mcp_allowed", default=frozenset())
+"""The scopes that the person allowed in the sign-in under way, here and on our page."""
+
 
 def as_redmine_error(error: Exception) -> RedmineError:
     """What an answer of Redmine's token endpoint, or its absence, means."""
@@ -96,7 +99,9 @@ class RedmineTokenClient:
         return self._bounded(await self._client.refresh_token(url, **params))
 
     async def _redeem(self, url: str, params: dict[str, Any]) -> dict[str, Any]:
-        by_key = await self._keys.redeem(str(params.get("code", "")))
+        by_key = await self._keys.redeem(
+            str(params.get("code", "")), verifier=str(params.get("code_verifier") or "")
+        )
         if by_key is not None:
             return by_key
         answer = await self._client.fetch_token(url, **params)
@@ -105,12 +110,23 @@ class RedmineTokenClient:
                 "Redmine granted no permission at all, which it would take for every "
                 "permission. Nothing was signed in."
             )
+        # What Redmine is asked for stands in an address, and anybody can write another one.
+        if not set(answer["scope"].split()) <= allowed.get():
+            raise Forbidden(
+                "Redmine granted more than was allowed on our page. Nothing was signed in. "
+                "Somebody may have passed a link on to you: start again from your client."
+            )
         user = await Redmine(self._gateway, Credential.bearer(answer["access_token"])).account()
         return {**answer, IDENTITY: identity(user)}
 
     def _bounded(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """FastMCP makes our refresh tokens good for as long as this says."""
-        return {**answer, "refresh_expires_in": max(1, self._refreshable_for())}
+        """FastMCP makes our tokens good for as long as this says: none outlives its session."""
+        left = max(1, self._refreshable_for())
+        return {
+            **answer,
+            "expires_in": min(int(answer["expires_in"]), left),
+            "refresh_expires_in": left,
+        }
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
 from redmine_mcp_core.redmine.errors import Forbidden, MissingScope
 
@@ -86,6 +87,19 @@ _TRIMMED = {
 }
 """Fields of an answer that Redmine leaves out without a permission, and we for it."""
 
+_FOUND = {
+    "issue": "view_issues",
+    "issue-closed": "view_issues",
+    "wiki-page": "view_wiki_pages",
+    "news": "view_news",
+    "document": "view_documents",
+    "changeset": "view_changesets",
+    "message": "view_messages",
+    "reply": "view_messages",
+    "project": "search_project",
+}
+"""What a search finds, by its type (``acts_as_event``), and the permission to see it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Route:
@@ -124,6 +138,10 @@ class Fence:
                 item["journals"] = [
                     journal for journal in item["journals"] if not journal.get("private_notes")
                 ]
+        if "results" in answer and _ADMIN not in self.scopes:
+            answer["results"] = [
+                found for found in answer["results"] if _FOUND.get(found.get("type")) in self.scopes
+            ]
         return answer
 
 
@@ -141,6 +159,8 @@ def _needed(method: str, path: str) -> frozenset[str] | None:
     """The permissions of which one is needed; None for a path that stands nowhere."""
     method = "PUT" if method == "PATCH" else method
     plain = path.partition("?")[0].removesuffix(".json")
+    if {".", ".."} & set(unquote(plain).split("/")):
+        return None  # on the way to Redmine it becomes another path
     for route in _ROUTES:
         if route.method == method and route.path.fullmatch(plain):
             return route.permissions
