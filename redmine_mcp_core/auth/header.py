@@ -6,8 +6,10 @@ here, and what we send to Redmine is never copied from a request.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 
+from cachetools import TTLCache
 from fastmcp.server.auth import AccessToken, AuthProvider
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -30,6 +32,10 @@ KEY_HEADER = "X-Redmine-API-Key"
 CLIENT_ID = "header"
 """What stands for the client of such a request: it never said who it is."""
 MAX_CREDENTIAL = 1024
+GUESS_SECONDS = 60
+MOST_GUESSES = 20
+"""So many wrong credentials from one address, for one login, in so many seconds; then none is asked
+about until that time has passed without one. Each process counts for itself."""
 
 
 class HeaderBackend(AuthenticationBackend):
@@ -44,6 +50,7 @@ class HeaderBackend(AuthenticationBackend):
         self._keys = keys
         self._scopes = scopes
         self._otherwise = otherwise
+        self._guesses: TTLCache[tuple[str, str], int] = TTLCache(10_000, GUESS_SECONDS)
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
         """Raises ``AuthenticationError`` when Redmine cannot be asked, which is no refusal."""
@@ -54,12 +61,17 @@ class HeaderBackend(AuthenticationBackend):
         kind, secret = presented
         if not 0 < len(secret) <= MAX_CREDENTIAL:
             return None
+        # Redmine sees our address and not theirs, and so cannot tell a guesser from everybody.
+        guesser = (conn.client.host if conn.client else "", _whose(kind, secret))
+        if self._guesses.get(guesser, 0) >= MOST_GUESSES:
+            return None
         scopes = list(self._scopes())
         try:
             token = await self._keys.verify(kind, secret, scopes=scopes, client_id=CLIENT_ID)
         except RedmineError as error:
             raise AuthenticationError("neither refused nor verified") from error
         if token is None:
+            self._guesses[guesser] = self._guesses.get(guesser, 0) + 1
             return None
         _take_out(conn)
         return AuthCredentials(scopes), AuthenticatedUser(token)
@@ -110,3 +122,13 @@ def _presented(conn: HTTPConnection) -> tuple[str, str] | None:
         return BASIC, value.strip()
     key = conn.headers.get(KEY_HEADER)
     return (API_KEY, key.strip()) if key is not None else None
+
+
+def _whose(kind: str, secret: str) -> str:
+    """The login that a password is for; nothing for a key, which names nobody."""
+    if kind != BASIC:
+        return ""
+    try:
+        return base64.b64decode(secret).partition(b":")[0].decode("utf-8", "replace")
+    except ValueError:
+        return ""

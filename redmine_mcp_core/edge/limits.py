@@ -55,7 +55,7 @@ LIMITS = (
     Limit(Area.CALLS, Per.CLIENT, "mcp_limit_client"),
     Limit(Area.CALLS, Per.ADDRESS, "mcp_limit_address"),
     Limit(Area.REGISTRATION, Per.ADDRESS, "mcp_limit_registration"),
-    Limit(Area.TOKENS, Per.CLIENT, "mcp_limit_tokens"),
+    # Not by client: its ID is public, and whoever sends it along would lock its users out.
     Limit(Area.TOKENS, Per.ADDRESS, "mcp_limit_tokens"),
     Limit(Area.PAGES, Per.ADDRESS, "mcp_limit_pages"),
     Limit(Area.OTHER, Per.ADDRESS, "mcp_limit_address"),

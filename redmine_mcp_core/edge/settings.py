@@ -90,8 +90,7 @@ class EdgeSettings(BaseSettings):
     )
     mcp_limit_tokens: NonNegativeInt = Field(
         default=300,
-        description="Requests a minute to the token endpoints from one address, and by one "
-        "client. 0: no limit.",
+        description="Requests a minute to the token endpoints from one address. 0: no limit.",
     )
     mcp_limit_pages: NonNegativeInt = Field(
         default=120,

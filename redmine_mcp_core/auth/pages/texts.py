@@ -62,7 +62,7 @@ ENGLISH = {
     "front.menu": "Go to {place} and enter:",
     "front.value": "The address, where it asks for one:",
     "front.from_internet": (
-        "It connects from its maker’s computers, so this server has to be reachable from the "
+        "It connects from its maker's computers, so this server has to be reachable from the "
         "internet."
     ),
     "front.bridge": (
