@@ -20,14 +20,15 @@ from redmine_mcp_core.auth.api_keys import API_KEY, credential_of
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.auth.identity import identity as identity_of
 from redmine_mcp_core.current import Identity
+from redmine_mcp_core.hello import bare_mcp
 from redmine_mcp_core.index import ComponentIndex
 from redmine_mcp_core.local_files import NO_LOCAL_FILES, LocalFiles
-from redmine_mcp_core.mcp_server import build_mcp
+from redmine_mcp_core.mcp_server import furnish
 from redmine_mcp_core.notebook import Notebook
 from redmine_mcp_core.plugins import Plugins
-from redmine_mcp_core.redmine import Gateway, Redmine, RedmineError, Unauthorized
+from redmine_mcp_core.redmine import Gateway, OnlyProjects, Redmine, RedmineError, Unauthorized
 from redmine_mcp_core.selection import Selection
-from redmine_mcp_core.settings import Settings, SettingsError
+from redmine_mcp_core.settings import Settings, SettingsError, own_key
 from redmine_mcp_core.storage import MemoryStore
 
 CLIENT_ID = "stdio"
@@ -87,26 +88,29 @@ class WhoFirst(Middleware):
 
 @asynccontextmanager
 async def open_local(settings: Settings, plugins: Plugins) -> AsyncIterator[FastMCP[Any]]:
-    """The server of one person. Raises ``SettingsError`` for a folder that cannot be allowed."""
-    if settings.redmine_api_key is None:
-        raise SettingsError(
-            [
-                "REDMINE_API_KEY is not set. You find yours at "
-                f"{settings.redmine_url}/my/account, on the right; or set REDMINE_API_KEY_FILE."
-            ]
-        )
-    key = credential_of(API_KEY, settings.redmine_api_key.get_secret_value())
-    index = ComponentIndex(plugins.components)
-    selection = Selection(tuple(settings.mcp_tools), settings.mcp_read_only)
-    async with Gateway(settings.redmine_url, deadline=settings.redmine_timeout) as gateway:
-        user = LocalUser(Redmine(gateway, key), frozenset(index.scopes), _files(settings))
-        mcp = build_mcp(plugins, index, user.identify, selection=selection)
-        # Outermost: who calls is read when the others begin.
-        mcp.middleware.insert(0, WhoFirst(user))
+    """The server of one person. Raises ``SettingsError`` for a key or a folder that cannot be."""
+    mcp = bare_mcp()
+    async with furnished(mcp, settings, plugins):
         yield mcp
 
 
-def _files(settings: Settings) -> LocalFiles:
+@asynccontextmanager
+async def furnished(mcp: FastMCP[Any], settings: Settings, plugins: Plugins) -> AsyncIterator[None]:
+    """Within this block, a bare server is that of one person. Raises ``SettingsError``."""
+    key = credential_of(API_KEY, own_key(settings))
+    index = ComponentIndex(plugins.components)
+    selection = Selection(tuple(settings.mcp_tools), settings.mcp_read_only)
+    async with Gateway(settings.redmine_url, deadline=settings.redmine_timeout) as gateway:
+        projects = OnlyProjects(settings.mcp_projects) if settings.mcp_projects else None
+        redmine = Redmine(gateway, key, projects=projects)
+        user = LocalUser(redmine, frozenset(index.scopes), local_files(settings))
+        # Before all else that it is furnished with: who calls is read when the others begin.
+        mcp.add_middleware(WhoFirst(user))
+        furnish(mcp, plugins, index, user.identify, selection=selection)
+        yield
+
+
+def local_files(settings: Settings) -> LocalFiles:
     if settings.mcp_files_folder is None:
         return NO_LOCAL_FILES
     try:

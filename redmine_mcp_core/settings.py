@@ -129,6 +129,12 @@ class Settings(EdgeSettings):
         "metadata document, `metadata-documents-only` asks for such a document, `closed` knows "
         "those that are registered already.",
     )
+    mcp_projects: Words = Field(
+        default=[],
+        description="The projects to keep to, by identifier, whoever comes in. Nothing of another "
+        "one is read or changed, and subtasks and searches over all projects are left out. "
+        "Empty: all that the user may see.",
+    )
     mcp_allowed_redirect_uris: Words = Field(
         default=[],
         description="Where MCP clients may have people sent back to, as patterns such as "
@@ -203,6 +209,7 @@ class Settings(EdgeSettings):
         "mcp_redmines",
         "mcp_required_plugins",
         "mcp_tools",
+        "mcp_projects",
         "mcp_allowed_redirect_uris",
         "mcp_encryption_keys",
         mode="before",

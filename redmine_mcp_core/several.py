@@ -42,7 +42,7 @@ TAKEN = frozenset(
     "metrics ready register revoke token verify".split()
 )
 """First parts of paths that a server has itself."""
-OWN = frozenset({"mcp_sign_in", "mcp_tools", "mcp_read_only", "jwt_signing_key"})
+OWN = frozenset({"mcp_sign_in", "mcp_tools", "mcp_projects", "mcp_read_only", "jwt_signing_key"})
 """What may differ from Redmine to Redmine besides all that begins with ``REDMINE_``."""
 _WELL_KNOWN = "/.well-known/"
 _AT_ROOT = ("", "health", "ready", "metrics")

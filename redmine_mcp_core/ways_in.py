@@ -23,7 +23,7 @@ from redmine_mcp_core.index import ComponentIndex
 from redmine_mcp_core.notebook import Notebook
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.plugins import Plugins
-from redmine_mcp_core.redmine import Fence, Gateway, Redmine
+from redmine_mcp_core.redmine import Fence, Gateway, OnlyProjects, Redmine
 from redmine_mcp_core.selection import Selection
 from redmine_mcp_core.settings import MCP_PATH, Settings
 from redmine_mcp_core.storage import TokenStore
@@ -44,8 +44,14 @@ class Callers:
     """Makes the caller of a tool out of a verified token."""
 
     def __init__(
-        self, gateway: Gateway, store: TokenStore, keys: KeyVerifier, verifier: RedmineTokenVerifier
+        self,
+        gateway: Gateway,
+        store: TokenStore,
+        keys: KeyVerifier,
+        verifier: RedmineTokenVerifier,
+        projects: OnlyProjects | None,
     ) -> None:
+        self._projects = projects
         self._gateway = gateway
         self._store = store
         self._keys = keys
@@ -82,6 +88,7 @@ class Callers:
             replace(credential, owner=str(caller.user_id)),
             # Redmine itself holds the scopes of its own tokens, and knows none for keys.
             fence=Fence(caller.scopes, caller.read_only) if kind is not None else None,
+            projects=self._projects,
             on_unauthorized=forget,
         )
 
@@ -97,10 +104,11 @@ def ways_in(
     plugins: Plugins,
 ) -> WaysIn:
     """The ways in that ``MCP_SIGN_IN`` names."""
-    scopes = _scopes_to_ask_for(index, selection, settings.redmine_scopes)
+    scopes = scopes_to_ask_for(index, selection, settings.redmine_scopes)
     keys = KeyVerifier(gateway)
     verifier = RedmineTokenVerifier(gateway, settings.own_client_id, keys)
-    callers = Callers(gateway, store, keys, verifier)
+    projects = OnlyProjects(settings.mcp_projects) if settings.mcp_projects else None
+    callers = Callers(gateway, store, keys, verifier, projects)
     if settings.mcp_sign_in == ["header"]:
         header = HeaderAuth(keys, scopes, base_url=settings.public_url, on_error=cannot_ask)
         return WaysIn(header, (), callers)
@@ -134,7 +142,7 @@ def _step_up(settings: Settings, index: ComponentIndex, obtainable: list[str]) -
     )
 
 
-def _scopes_to_ask_for(index: ComponentIndex, selection: Selection, ticked: list[str]) -> list[str]:
+def scopes_to_ask_for(index: ComponentIndex, selection: Selection, ticked: list[str]) -> list[str]:
     """What a sign-in asks Redmine for: what the tools on offer need, as far as the application
     has it."""
     offered = [tool.declaration for tool in index.tools.values()]

@@ -23,6 +23,7 @@ from redmine_mcp_core.redmine.errors import (
 from redmine_mcp_core.redmine.fence import Fence
 from redmine_mcp_core.redmine.gateway import Credential, Gateway
 from redmine_mcp_core.redmine.names import find as find_name
+from redmine_mcp_core.redmine.only_projects import OnlyProjects
 from redmine_mcp_core.redmine.sansio import MAX_PAGE_SIZE, PAGE_SIZE, segment
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "MissingPermission",
     "MissingScope",
     "NotFound",
+    "OnlyProjects",
     "RateLimited",
     "Redmine",
     "RedmineError",

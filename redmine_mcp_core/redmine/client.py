@@ -18,6 +18,7 @@ from redmine_mcp_core.redmine.errors import (
 from redmine_mcp_core.redmine.fence import Fence
 from redmine_mcp_core.redmine.gateway import Credential, Gateway
 from redmine_mcp_core.redmine.names import OF_PROJECTS, Kind, find
+from redmine_mcp_core.redmine.only_projects import OnlyProjects
 from redmine_mcp_core.redmine.sansio import IDENTIFIER, MAX_PAGE_SIZE, segment
 
 _Answer = TypeVar("_Answer")
@@ -37,12 +38,15 @@ class Redmine:
         credential: Credential,
         *,
         fence: Fence | None = None,
+        projects: OnlyProjects | None = None,
         on_unauthorized: Callable[[], None] = lambda: None,
     ) -> None:
-        """``fence`` holds scopes where Redmine has none: for an API key or a password."""
+        """``fence`` holds scopes where Redmine has none: for an API key or a password. ``projects``
+        are those to keep to."""
         self._gateway = gateway
         self._credential = credential
         self._fence = fence
+        self._projects = projects
         self._on_unauthorized = on_unauthorized
         self._viewer = hashlib.sha256(f"{credential.value} {fence}".encode()).hexdigest()
 
@@ -78,6 +82,8 @@ class Redmine:
         """Read a file of at most ``limit`` bytes. Raises ``RedmineError``."""
         if self._fence:
             self._fence.check("GET", path)
+        if self._projects:
+            self._projects.check_file(path)
         return await self._speaking(
             path, self._gateway.download(path, credential=self._credential, limit=limit)
         )
@@ -187,6 +193,11 @@ class Redmine:
             return segment(of)
 
     async def _request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        if self._projects:
+            return await self._projects.send(self._send, method, path, **options)
+        return await self._send(method, path, **options)
+
+    async def _send(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         if self._fence:
             self._fence.check(method, path)
         answer = await self._speaking(

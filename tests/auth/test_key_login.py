@@ -215,3 +215,22 @@ async def test_resources_keep_to_what_was_allowed(keyed: Running) -> None:
 
     assert "error" not in (await read(keyed, everything, "redmine://issues/1"))
     assert "error" in (await read(keyed, little, "redmine://issues/1"))
+
+
+async def test_a_server_keeps_to_its_projects(sandbox: Target) -> None:
+    """With ``MCP_PROJECTS`` a key, which is good for everything, leads to those projects alone."""
+    async with running_server(
+        sandbox,
+        mcp_sign_in=["key-login"],
+        mcp_projects=["beta"],
+        redmine_client_id=None,
+        redmine_client_secret=None,
+        jwt_signing_key=JWT_KEY,
+    ) as server:
+        tokens = await sign_in_by_key(server, sandbox_of(server).api_key("alice"))
+        active = await read(server, tokens, "redmine://projects/active")
+
+        assert "beta" in str(active)
+        assert "alpha" not in str(active)
+        assert "error" in await read(server, tokens, "redmine://issues/1")
+        assert "error" in await read(server, tokens, "redmine://projects/alpha")
