@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from redmine_mcp_core.results import Image, Quotation, Result, line, quoted, shorten, visible
     from redmine_mcp_core.storage import (
         Change,
+        Concern,
         Record,
         RecordStore,
         Row,
@@ -69,8 +70,8 @@ _PLACES = {
     "redmine": "MAX_PAGE_SIZE BadArgument Forbidden Invalid MissingScope NotFound Redmine "
     "RedmineError find_name segment",
     "results": "Image Quotation Result line quoted shorten visible",
-    "storage": "Change Record RecordStore Row StoreError StoreUnavailable TextStore TokenStore "
-    "TokenStoreBackend",
+    "storage": "Change Concern Record RecordStore Row StoreError StoreUnavailable TextStore "
+    "TokenStore TokenStoreBackend",
 }
 """Which module each name comes from; ``tests/test_exports.py`` holds it to the imports above."""
 _PLACE_OF = {name: module for module, names in _PLACES.items() for name in names.split()}
@@ -82,6 +83,7 @@ __all__ = [
     "Caller",
     "Change",
     "Components",
+    "Concern",
     "CurrentCaller",
     "CurrentLocalFiles",
     "CurrentNotebook",

@@ -133,6 +133,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "calls",
         "completions",
         "current",
+        "hello",
         "index",
         "observability.metrics",
         "plugins",
@@ -157,7 +158,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # What every request passes first.
     "edge": {"edge.settings", "observability.health", "observability.logs", "storage"},
-    "greeting": {"demo", "settings"},
+    # How clients are told of a server.
+    "clients": set(),
+    "client_docs": {"clients"},
+    "packages": {"settings"},
+    "front": {"auth", "clients", "settings"},
+    "greeting": {"clients", "demo", "front", "settings"},
     # Who is calling.
     "auth": {
         "events",
@@ -171,6 +177,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # A bridge to any MCP server: it knows nothing of ours.
     "connect": {"observability.logs"},
+    "command_docs": {"cli"},
+    # What a set-up is looked at for.
+    "checks": {"keys", "plugins", "redmine", "settings", "storage"},
+    # What a server says before it knows a tool.
+    "hello": set(),
     "docs": {
         "edge",
         "edge.settings",

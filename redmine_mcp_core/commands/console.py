@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import signal
+import sys
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from getpass import getpass
 from typing import Any
 
 from rich.console import Console
@@ -29,3 +34,40 @@ def fail(sentence: str) -> int:
     """Say what is wrong; the exit code for it."""
     err.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False, soft_wrap=True)
     return 1
+
+
+def is_interactive() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str, default: str = "") -> str:
+    """Have the person type an answer. Questions go to standard error, as all that is no result."""
+    shown = f" [{default}]" if default else ""
+    err.print(f"{escape(question)}{escape(shown)}: ", end="", highlight=False, soft_wrap=True)
+    with _interruptible():
+        return input().strip() or default
+
+
+def ask_secret(question: str) -> str:
+    """The same, without an echo."""
+    with _interruptible():
+        return getpass(f"{question}: ").strip()
+
+
+def agreed(question: str) -> bool:
+    """Whether the person says yes; anything else is a no."""
+    return ask(f"{question} [y/N]").lower() in {"y", "yes"}
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a question: asyncio would wait for its end before it heard of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,16 +1,22 @@
-"""``redmine-mcp stdio``: the server of one person, as a client starts it."""
+"""``redmine-mcp stdio``: the server of one person, as a client starts it.
+
+What says hello is imported here, everything else while the client thinks (``hello.py``).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TYPE_CHECKING, Any
 
-from redmine_mcp_core.local import open_local
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.hello import hello_mcp
 from redmine_mcp_core.observability.logs import configure_logging
-from redmine_mcp_core.observability.metrics import Metrics
-from redmine_mcp_core.settings import Settings, load_local_settings
+from redmine_mcp_core.settings import Settings, load_local_settings, own_key
+
+if TYPE_CHECKING:
+    from fastmcp import FastMCP
 
 
 def stdio() -> int:
@@ -19,6 +25,12 @@ def stdio() -> int:
     It ends with exit code 0 when its input ends, and on SIGINT and SIGTERM.
     """
     settings = load_local_settings()
+    own_key(settings)
+    if settings.mcp_files_folder:
+        # Here and not above: it takes time, and few have such a folder.
+        from redmine_mcp_core.local import local_files
+
+        local_files(settings)
     configure_logging(log_format=settings.mcp_log_format, level=settings.mcp_log_level)
     if not asyncio.run(_serve(settings)):
         # A thread waits for the next line of input, and nothing wakes it: leave it behind.
@@ -31,8 +43,12 @@ async def _serve(settings: Settings) -> bool:
     told, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    metrics = Metrics()
-    async with open_local(settings, discover_plugins(metrics)) as mcp:
+    async with AsyncExitStack() as stack:
+
+        async def load() -> None:
+            await stack.enter_async_context(await asyncio.to_thread(_rest, mcp, settings))
+
+        mcp = hello_mcp(load)
         serving = asyncio.create_task(mcp.run_stdio_async(show_banner=False))
         stopping = asyncio.create_task(told.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -41,3 +57,12 @@ async def _serve(settings: Settings) -> bool:
             serving.result()
             return True
     return False
+
+
+def _rest(mcp: FastMCP[Any], settings: Settings) -> AbstractAsyncContextManager[None]:
+    """All that takes time: the plugins and what runs them, to be entered."""
+    from redmine_mcp_core.local import furnished
+    from redmine_mcp_core.mcp_server import discover_plugins
+    from redmine_mcp_core.observability.metrics import Metrics
+
+    return furnished(mcp, settings, discover_plugins(Metrics()))

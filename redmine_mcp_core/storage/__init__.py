@@ -1,6 +1,7 @@
 """Where tokens rest: the contract, the encryption round every backend, the memory backend."""
 
 from redmine_mcp_core.storage.contract import (
+    Concern,
     Record,
     RecordStore,
     TokenStore,
@@ -18,6 +19,7 @@ from redmine_mcp_core.storage.upkeep import rotating
 
 __all__ = [
     "Change",
+    "Concern",
     "DerivedKeys",
     "EncryptedStore",
     "Lease",

@@ -157,6 +157,16 @@ class Record:
     """Seconds left; None for an entry that stays."""
 
 
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something about a backend that works, but not as it should."""
+
+    what: str
+    """A part of a sentence, such as "it may evict sign-ins"."""
+    advice: str
+    """What to do, as a sentence."""
+
+
 @runtime_checkable
 class RecordStore(TokenStore, Protocol):
     """What a backend is: a token store that can be walked through, moved and re-encrypted.
@@ -187,6 +197,10 @@ class RecordStore(TokenStore, Protocol):
     @abstractmethod
     async def count(self) -> int:
         """Return about how many entries there are, to tell how far a walk has come."""
+
+    async def concerns(self) -> Sequence[Concern]:
+        """Return what an operator should change about how the backend is set up."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,16 @@ from __future__ import annotations
 import base64
 import hmac
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsFloat
 
-from redmine_mcp_core.storage.contract import DEFAULT_COLLECTION, Record, TokenStore
+from redmine_mcp_core.storage.contract import (
+    DEFAULT_COLLECTION,
+    Record,
+    RecordStore,
+    TokenStore,
+)
 from redmine_mcp_core.storage.sealing import KEY_BYTES, Cipher, DoesNotOpen, unambiguous
 
 _log = logging.getLogger(__name__)
@@ -127,6 +132,24 @@ class EncryptedStore(TokenStore):
         except DoesNotOpen:
             return False
         return True
+
+    async def walk(self, collection: str) -> AsyncIterator[dict[str, Any]]:
+        """Every value of a collection that a key opens, by a walk through the whole store.
+
+        What is written or deleted meanwhile may come or not, and one may come twice. The store
+        that this one is round must be a ``RecordStore``, else ``TypeError``.
+        """
+        if not isinstance(self._store, RecordStore):
+            raise TypeError("only a RecordStore can be walked through")
+        hashed = self._collection(collection)
+        cursor = None
+        while cursor != "":
+            records, cursor = await self._store.scan(cursor or "")
+            for record in records:
+                if record.collection == hashed and self.opens(record):
+                    yield self._cipher.open(
+                        record.value, unambiguous(record.collection, record.key)
+                    )
 
     def reseal(self, record: Record) -> dict[str, Any] | None:
         """Return a record's value under the first key, None if it is; raise ``DoesNotOpen``."""

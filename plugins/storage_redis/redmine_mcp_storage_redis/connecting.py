@@ -101,11 +101,19 @@ def _behind_sentinel(address: Address, options: dict[str, Any]) -> tuple[Client,
     return primary, sentinel.sentinels
 
 
-async def _info(client: Client) -> dict[str, Any]:
+async def eviction(client: Client) -> str:
+    """What Redis deletes when its memory is full; empty where this user may not ask."""
+    try:
+        return str((await _info(client, "memory")).get("maxmemory_policy", ""))
+    except NoPermissionError:
+        return ""
+
+
+async def _info(client: Client, section: str = "server") -> dict[str, Any]:
     if isinstance(client, Redis):
-        return dict(await client.info("server"))
+        return dict(await client.info(section))
     await client.initialize()
-    return dict(await client.info("server", target_nodes=client.get_default_node()))
+    return dict(await client.info(section, target_nodes=client.get_default_node()))
 
 
 def _is_no_cluster(error: BaseException | None) -> bool:

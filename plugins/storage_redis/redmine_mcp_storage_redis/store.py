@@ -17,10 +17,10 @@ from typing import Any, NamedTuple, TypeVar
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode
 
-from redmine_mcp_core import Change, Record, Row, StoreUnavailable, TextStore
+from redmine_mcp_core import Change, Concern, Record, Row, StoreUnavailable, TextStore
 from redmine_mcp_storage_redis import names, scripts
 from redmine_mcp_storage_redis.asking import NO_COPIES, Copies, ask
-from redmine_mcp_storage_redis.connecting import Client
+from redmine_mcp_storage_redis.connecting import Client, eviction
 from redmine_mcp_storage_redis.errors import speaking
 
 _PING_MILLISECONDS = 1000
@@ -144,6 +144,19 @@ class RedisStore(TextStore):
     async def purge_expired(self) -> int:
         """Return 0: Redis deletes what has expired by itself, and does not say how much."""
         return 0
+
+    async def concerns(self) -> Sequence[Concern]:
+        """A Redis that is full may throw sign-ins away, if it is set up as a cache."""
+        with speaking(self._where):
+            policy = await eviction(self._client)
+        if policy in {"", "noeviction"}:
+            return ()
+        return [
+            Concern(
+                f"it throws sign-ins away when its memory is full (maxmemory-policy {policy})",
+                "Set maxmemory-policy to noeviction, or use a Redis that is no cache.",
+            )
+        ]
 
     async def ping(self) -> None:
         """Return if Redis takes a write, else raise ``StoreUnavailable``.
