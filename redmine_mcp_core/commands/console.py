@@ -44,8 +44,8 @@ def is_interactive() -> bool:
 def ask(question: str, default: str = "") -> str:
     """Have the person type an answer. Questions go to standard error, as all that is no result."""
     shown = f" [{default}]" if default else ""
-    err.print(f"{escape(question)}{escape(shown)}: ", end="", highlight=False, soft_wrap=True)
     with _interruptible():
+        err.print(f"{escape(question)}{escape(shown)}: ", end="", highlight=False, soft_wrap=True)
         return input().strip() or default
 
 

@@ -103,6 +103,8 @@ def test_stdio_imports_little_before_it_says_hello(tmp_path: Path) -> None:
         process.stdin.flush()
         answer = json.loads(process.stdout.readline())
         told = next(line for line in process.stderr if line.startswith('["'))
+        process.stdin.close()
+        process.wait(timeout=10)
 
     unwanted = """
     redmine_mcp_core.auth redmine_mcp_core.plugins redmine_mcp_core.redmine
@@ -195,23 +197,30 @@ async def test_exit_codes(run: Run, arguments: list[str], code: int, said: str) 
 
 def test_ctrl_c_ends_a_question(tmp_path: Path) -> None:
     """With exit code 130 and at once."""
+    in_its_terminal = (
+        "import fcntl, sys, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+        "sys.argv[1:] = ['init']\nfrom redmine_mcp_core.cli import main\nmain()"
+    )
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "redmine_mcp_core.cli", "init"],
+    process = subprocess.Popen(
+        [sys.executable, "-c", in_its_terminal],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         cwd=tmp_path,
         start_new_session=True,
-        preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),
         env={**ENVIRONMENT, "TERM": "dumb"},
-    ) as process:
-        os.close(theirs)
+    )
+    os.close(theirs)
+    try:
         shown = b""
         while b"Where is your Redmine" not in shown:
             shown += os.read(ours, 1000)
         os.write(ours, b"\x03")
         code = process.wait(timeout=10)
+    finally:
+        process.kill()
+        process.wait()
         os.close(ours)
 
     assert code == 130
