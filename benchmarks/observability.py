@@ -81,9 +81,9 @@ async def caller(*, traced: bool = False) -> AsyncIterator[Call]:
     settings = load_settings(
         redmine_url="http://redmine.test",
         redmine_client_id="benchmark",
-        redmine_client_secret="benchmark-secret-0123456789",  # noqa: S106
+        redmine_client_secret="benchmark-secret-0123456789",
         mcp_sign_in=["header"],
-        token_store_url="memory:",  # noqa: S106
+        token_store_url="memory:",
         _env_file=None,
         **dict.fromkeys(LIMITS, 0),
     )

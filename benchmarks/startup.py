@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, cast
 
 RUNS = int(os.environ.get("RUNS", "20"))
 HELLO = {
@@ -60,14 +61,14 @@ def answered(command: list[str]) -> float:
         stderr=subprocess.DEVNULL,
         env=ENVIRONMENT,
     ) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(json.dumps(HELLO).encode() + b"\n")
-        process.stdin.flush()
-        line = process.stdout.readline()
+        asked, answers = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+        asked.write(json.dumps(HELLO).encode() + b"\n")
+        asked.flush()
+        line = answers.readline()
         seconds = time.perf_counter() - started
-        process.stdin.close()
-    assert b"serverInfo" in line, line
+        asked.close()
+    if b"serverInfo" not in line:
+        raise SystemExit(f"{command} answered {line!r}")
     return seconds
 
 

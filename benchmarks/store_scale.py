@@ -58,7 +58,7 @@ HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Versio
 
 def redmine(request: httpx.Request) -> httpx.Response:
     """Answer as Redmine does when it is asked about a token; nothing else is asked of it."""
-    assert request.url.path == "/oauth/token/info"  # noqa: S101
+    assert request.url.path == "/oauth/token/info"
     known = {"resource_owner_id": 7, "scope": SCOPES, "application": {"uid": CLIENT}}
     return httpx.Response(200, json={**known, "expires_in": 7200})
 
@@ -78,7 +78,7 @@ def session(name: str) -> dict[str, Any]:
         refresh_token=name.rjust(43, "r"),
         refresh_token_expires_at=now + LONG,
         expires_at=now + LONG,
-        token_type="Bearer",  # noqa: S106
+        token_type="Bearer",
         scope=" ".join(SCOPES),
         client_id=CLIENT,
         created_at=now,
@@ -115,7 +115,7 @@ class Sessions:
     def tokens(self) -> list[str]:
         """Return what the clients of some sessions, or of all, hold."""
         proxy = self.host.mcp.auth
-        assert isinstance(proxy, RedmineOAuthProxy)  # noqa: S101
+        assert isinstance(proxy, RedmineOAuthProxy)
         return [
             proxy.jwt_issuer.issue_access_token(CLIENT, SCOPES, str(number), int(LONG), USER)
             for number in random.sample(range(self.count), min(ACTIVE, self.count))
@@ -128,7 +128,7 @@ class Sessions:
             answer = await self.http.post(
                 "/mcp", json=PING, headers={**HEADERS, "Authorization": f"Bearer {token}"}
             )
-            assert answer.status_code == 200, answer.text  # noqa: S101
+            assert answer.status_code == 200, answer.text
         return (time.perf_counter() - started) / len(tokens)
 
 
@@ -174,7 +174,7 @@ async def compare(many: Sessions, few: Sessions) -> tuple[float, float]:
         await sessions.seconds_per_call(tokens)
     for _ in range(ROUNDS):
         for sessions, tokens in callers:
-            chosen = random.choices(tokens, k=CALLS)  # noqa: S311
+            chosen = random.choices(tokens, k=CALLS)
             costs[sessions.path].append(await sessions.seconds_per_call(chosen))
         callers.reverse()
     return median(costs[many.path]), median(costs[few.path])
