@@ -49,6 +49,9 @@ async def serve_demo(out: Console, *, store_url: str) -> int:
         redmine_url=redmine_url,
         redmine_client_id=offer.client_id,
         redmine_client_secret=offer.client_secret,
+        # Those of a .env file here are about another server.
+        mcp_public_url=None,
+        mcp_sign_in=["oauth"],
         token_store_url=os.environ.get("TOKEN_STORE_URL") or store_url,
     )
     # It handles no signals: it ends after the main server.
