@@ -143,7 +143,7 @@ class SessionProxy(OpenOAuthProxy):
         One that was used before that is in two hands: the session ends, for both.
         """
         client_id = client.client_id or ""
-        with postponing():
+        with self._refreshing():
             again = await self._once.recall(refresh_token, client_id)
             found = None if again else await super().load_refresh_token(client, refresh_token)
             if again is None and found is None:
@@ -167,7 +167,7 @@ class SessionProxy(OpenOAuthProxy):
         """
         token, client_id = refresh_token.token, client.client_id or ""
         refused: TokenError | None = None
-        with postponing():
+        with self._refreshing():
             async with self._once.alone(token):
                 answer = await self._once.recall(token, client_id)
                 token_id = await self.upstream_token_id(token, "refresh")
@@ -209,6 +209,16 @@ class SessionProxy(OpenOAuthProxy):
             raise refused
         self.tell(EventKind.REFRESHED, await self.sessions.get(token_id))
         return answer
+
+    @contextmanager
+    def _refreshing(self) -> Iterator[None]:
+        """As ``postponing``, and those who watch are told."""
+        try:
+            with postponing():
+                yield
+        except HTTPException:
+            self.tell(EventKind.REFRESH_POSTPONED, None)
+            raise
 
     # -- It ends -----------------------------------------------------------------------------------
 

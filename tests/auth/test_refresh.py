@@ -148,3 +148,13 @@ async def test_a_sign_in_waits_for_the_store(
 
     assert answer.status_code == 503
     assert "cannot reach the store" in answer.text
+
+
+async def test_a_postponed_refresh_is_counted(server: Running) -> None:
+    """While Redmine is away a refresh waits with 503, and an operator sees it."""
+    tokens = await sign_in(server.url)
+    sandbox_of(server).outage = True
+    answer = await refresh(server.url, tokens)
+
+    assert answer.status_code == 503
+    assert b'refreshes_total{outcome="postponed"} 1.0' in server.host.metrics.render()
