@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from redmine_mcp_core.auth import forward
+from redmine_mcp_core.auth import forward, metadata
 from redmine_mcp_core.auth.proxy import cannot_ask
-from redmine_mcp_core.edge.answers import MCP_PATH, refuse
+from redmine_mcp_core.edge.answers import refuse
 from redmine_mcp_core.edge.bodies import Bodies
 from redmine_mcp_core.edge.counting import SharedCounts
 from redmine_mcp_core.edge.forwarded import PEER, Forwarded
@@ -37,6 +37,7 @@ from redmine_mcp_core.events import Event, EventKind
 from redmine_mcp_core.front import front
 from redmine_mcp_core.observability.requests import ObservedRequests, on_failure
 from redmine_mcp_core.server import Host
+from redmine_mcp_core.settings import MCP_PATH
 from redmine_mcp_core.storage import StoreError
 
 STORE_RETRY_SECONDS = 5.0
@@ -154,9 +155,7 @@ def _forward_auth(host: Host) -> ASGIApp:
         auth.verify_token,
         cannot_ask,
         is_trusted=lambda scope: scope[PEER] in proxies,
-        resource_metadata=(
-            f"{host.settings.public_url}/.well-known/oauth-protected-resource{MCP_PATH}"
-        ),
+        resource_metadata=metadata.of_resource(host.settings.mcp_url),
     )
 
 

@@ -19,13 +19,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from redmine_mcp_core.edge.settings import MCP_PATH as MCP_PATH
 from redmine_mcp_core.edge.settings import EdgeSettings, Words
 from redmine_mcp_core.secret_files import SecretFiles
 from redmine_mcp_core.secret_files import SettingsError as SettingsError
 
 APP = "redmine-mcp"
 MIN_SECRET_LENGTH = 16
-MCP_PATH = "/mcp"
 WAYS_IN = ("oauth", "key-login", "header")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -203,17 +203,7 @@ class Settings(EdgeSettings):
         dotenv = getattr(dotenv_settings, "env_vars", {})
         return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls, dotenv)
 
-    @field_validator(
-        "redmine_scopes",
-        "mcp_sign_in",
-        "mcp_redmines",
-        "mcp_required_plugins",
-        "mcp_tools",
-        "mcp_projects",
-        "mcp_allowed_redirect_uris",
-        "mcp_encryption_keys",
-        mode="before",
-    )
+    @field_validator("mcp_encryption_keys", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return value.replace(",", " ").split() if isinstance(value, str) else value

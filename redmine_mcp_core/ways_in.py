@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 from fastmcp.server.auth import AccessToken, AuthProvider
 from fastmcp.server.dependencies import get_access_token
-from mcp.server.auth.routes import build_resource_metadata_url
-from pydantic import AnyHttpUrl
 from starlette.middleware import Middleware
 
+from redmine_mcp_core.auth import metadata
 from redmine_mcp_core.auth.api_keys import KeyVerifier, credential_of
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.auth.header import HeaderAuth
@@ -137,7 +136,7 @@ def _step_up(settings: Settings, index: ComponentIndex, obtainable: list[str]) -
         StepUp,
         path=MCP_PATH,
         needs=needs,
-        resource_metadata=str(build_resource_metadata_url(AnyHttpUrl(settings.mcp_url))),
+        resource_metadata=metadata.of_resource(settings.mcp_url),
         calls_another=CALL,
     )
 

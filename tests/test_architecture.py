@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "results": set(),
     "declaration": set(),
     "demo": set(),
+    "replaying": set(),
     "secret_files": set(),
     "settings": {"edge.settings", "secret_files"},
     "edge.settings": set(),
@@ -157,7 +158,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "subjects",
     },
     # What every request passes first.
-    "edge": {"edge.settings", "observability.health", "observability.logs", "storage"},
+    "edge": {"replaying", "edge.settings", "observability.health", "observability.logs", "storage"},
     # How clients are told of a server.
     "clients": set(),
     "client_docs": {"clients"},
@@ -166,6 +167,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "greeting": {"clients", "demo", "front", "settings"},
     # Who is calling.
     "auth": {
+        "replaying",
         "events",
         "observability.logs",
         "plugins",

@@ -57,6 +57,7 @@ async def _served(
     port = free_port()
     monkeypatch.setenv("MCP_PORT", str(port))
     monkeypatch.setenv("MCP_REDMINES", " ".join(targets))
+    monkeypatch.setenv("MCP_TRUSTED_PROXIES", "127.0.0.1")
     monkeypatch.setenv("JWT_SIGNING_KEY", "one-key-for-the-whole-process-0000")
     monkeypatch.setenv("TOKEN_STORE_URL", f"sqlite:///{folder / 'tokens.sqlite3'}")
     for name, target in targets.items():
@@ -111,12 +112,14 @@ async def test_metadata_stands_where_clients_look(both: Both) -> None:
     async with httpx.AsyncClient() as http:
         challenge = (await http.post(f"{both.url}/kunden/mcp")).headers["www-authenticate"]
         at = f"{both.url}/.well-known/oauth-protected-resource/kunden/mcp"
+        guarded = (await http.get(f"{both.url}/kunden/verify")).headers["www-authenticate"]
         resource = (await http.get(at)).json()
         issuer = resource["authorization_servers"][0].rstrip("/")
         document = f"{both.url}/.well-known/oauth-authorization-server/kunden"
         metadata = (await http.get(document)).json()
 
     assert at in challenge
+    assert at in guarded
     assert resource["resource"] == f"{both.url}/kunden/mcp"
     assert issuer == f"{both.url}/kunden"
     assert metadata["issuer"].rstrip("/") == issuer

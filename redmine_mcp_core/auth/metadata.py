@@ -6,10 +6,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mcp.server.auth.routes import build_resource_metadata_url
+from pydantic import AnyHttpUrl
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PATH = "/.well-known/oauth-authorization-server"
+
+
+def of_resource(mcp_url: str) -> str:
+    """Where the metadata of the MCP endpoint stands: at the root, with its path behind (RFC 9728,
+    section 3.1)."""
+    return str(build_resource_metadata_url(AnyHttpUrl(mcp_url)))
 
 
 class ExtendedMetadata:

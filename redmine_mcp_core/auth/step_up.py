@@ -13,8 +13,11 @@ from typing import Any
 
 from fastmcp.server.auth import AccessToken
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from redmine_mcp_core.replaying import replayed
 
 SESSION = "session"
 """The claim ``way`` of who signed in through us; others cannot be given more by asking again."""
@@ -48,18 +51,12 @@ class StepUp:
         if token is None:
             await self._app(scope, receive, send)
             return
-        received = await _whole(receive)
-        body = b"".join(message.get("body", b"") for message in received)
+        body = await Request(scope, receive).body()
         missing = self._tool_scopes(body) - set(token.scopes)
         if missing:
             await self._challenge(token, missing)(scope, receive, send)
             return
-        messages = iter(received)
-
-        async def replay() -> Message:
-            return next(messages, None) or await receive()
-
-        await self._app(scope, replay, send)
+        await self._app(scope, replayed(body, receive), send)
 
     def _signed_in_with(self, scope: Scope) -> AccessToken | None:
         """The token of a call by somebody who signed in through us, and so could ask for more."""
@@ -106,11 +103,3 @@ class StepUp:
                 f'error_description="{description}"'
             },
         )
-
-
-async def _whole(receive: Receive) -> list[Message]:
-    """All messages of a request's body. Their size was limited before."""
-    received = [await receive()]
-    while received[-1]["type"] == "http.request" and received[-1].get("more_body"):
-        received.append(await receive())
-    return received

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from redmine_mcp_core.auth.accounts import ServiceAccounts
 from redmine_mcp_core.auth.client_auth import (
@@ -16,6 +16,7 @@ from redmine_mcp_core.auth.client_auth import (
     refused,
     unknown_client,
 )
+from redmine_mcp_core.replaying import replayed
 
 PATH = "/token"
 CLIENT_CREDENTIALS = "client_credentials"
@@ -44,7 +45,7 @@ class TokenEndpoint:
         form = await request.form()
         grant = self._grants.get(str(form.get("grant_type")))
         if grant is None:
-            await self._otherwise(scope, _replay(body, receive), send)
+            await self._otherwise(scope, replayed(body, receive), send)
             return
         answer = await grant(request, form)
         await answer(scope, receive, send)
@@ -78,17 +79,3 @@ def client_credentials(accounts: ServiceAccounts, resource: Callable[[], str]) -
         )
 
     return grant
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """The same body once more, and then whatever comes: the client's leaving."""
-    told = False
-
-    async def replayed() -> Message:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replayed

@@ -11,7 +11,8 @@ import math
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
-MCP_PATH = "/mcp"
+from redmine_mcp_core.edge.settings import MCP_PATH
+
 TRY_LATER = -32010
 """JSON-RPC error code of what succeeds later. -32000 to -32019 are a server's own (MCP
 specification 2026-07-28, error codes)."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from redmine_mcp_core.edge.answers import is_mcp, refuse
+from redmine_mcp_core.replaying import replayed
 
 MAX_MCP_BODY = 4 * 1024 * 1024
 """Bytes of one MCP message: what the SDK allows by itself. It may carry a file."""
@@ -61,7 +62,7 @@ class Bodies:
             await answer(scope, receive, send)
             return
         scope[BODY] = body
-        await self._app(scope, _replay(body, receive), send)
+        await self._app(scope, replayed(body, receive), send)
 
     async def _read(self, receive: Receive, limit: int, length: int) -> bytes:
         """The body, of which no more than the limit is ever kept. Raises ``_Refused``."""
@@ -122,16 +123,3 @@ def deeper_than(body: bytes, depth: int) -> bool:
         # All innermost pairs at once, so one level a turn.
         brackets = brackets.replace(b"[]", b"")
     return bool(brackets)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    handed_on = False
-
-    async def replay() -> Message:
-        nonlocal handed_on
-        if handed_on:
-            return await receive()
-        handed_on = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay

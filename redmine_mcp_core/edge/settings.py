@@ -21,6 +21,9 @@ def _split(value: Any) -> Any:
 
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 
+MCP_PATH = "/mcp"
+"""Where clients speak MCP, below the public address."""
+
 
 class EdgeSettings(BaseSettings):
     mcp_workers: int = Field(
