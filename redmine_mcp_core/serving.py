@@ -22,8 +22,12 @@ from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.settings import Settings, SettingsError, load_settings
 from redmine_mcp_core.several import Served, in_common, open_each
 
-COLLECT_AFTER = 50_000
-"""Objects that are made and not freed until the garbage collector looks for circles."""
+COLLECT_AFTER = 5_000
+"""Objects that are made and not freed until the garbage collector looks for circles.
+
+Some twenty calls make as many. A look takes 3 ms then; after ten times as many objects it is as
+rare, costs as much in all, and holds up a call for 25 ms (``benchmarks/soak.py``).
+"""
 CUT = 1
 """The exit code of a server that was told twice to stop, and did not let its requests end."""
 

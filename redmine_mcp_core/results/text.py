@@ -51,11 +51,15 @@ def visible(text: str) -> str:
     variation selectors beyond the emoji ones: the hiding places of injected instructions
     (Unicode TR36, section 3.6; Unicode categories Cc, Cf, Co, Cs, and what is shown as nothing).
     """
-    text = _LINE_ENDS.sub("\n", text)
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    text = "".join(character for character in text if _is_visible(character))
-    return _STRAY_JOINERS.sub("", text)
+    text = _LINE_ENDS.sub("\n", text)
+    # Each kind of character is looked at once: a text has thousands of them and few kinds.
+    kinds = set(text)
+    hidden = [ord(kind) for kind in kinds if not _is_visible(kind)]
+    if hidden:
+        text = text.translate(dict.fromkeys(hidden))
+    return text if kinds.isdisjoint(_JOINERS) else _STRAY_JOINERS.sub("", text)
 
 
 def _is_visible(character: str) -> bool:
