@@ -8,7 +8,9 @@ from html import escape
 from pathlib import Path
 
 WIDTH, HEIGHT = 720, 200
-LEFT, RIGHT, TOP, BOTTOM = 56, 70, 34, 30
+LEFT, RIGHT, TOP, BOTTOM = 56, 24, 34, 30
+NAME = 40
+"""The room for the name of a curve."""
 COLOURS = ("#b3261e", "#1f6feb", "#1d6b3a")
 
 
@@ -58,13 +60,13 @@ def _panel(panel: Panel) -> list[str]:
             f'<text x="{x:.1f}" y="{HEIGHT - 10}" text-anchor="middle" fill="#666">'
             f"{most_x * step / 4:.3g} min</text>"
         )
-    for colour, (name, curve) in zip(COLOURS, panel.curves.items(), strict=False):
+    for number, (name, curve) in enumerate(panel.curves.items()):
+        colour = COLOURS[number]
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(place, panel.x, curve))
-        _, last = place(0, curve[-1])
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
-            f'<text x="{WIDTH - RIGHT + 8}" y="{last + 4:.1f}" fill="{colour}">'
-            f"{escape(name)}</text>"
+            f'<text x="{WIDTH - RIGHT - NAME * number}" y="{TOP - 12}" text-anchor="end" '
+            f'fill="{colour}">{escape(name)}</text>'
         )
     return parts
 
