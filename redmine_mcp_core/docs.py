@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from redmine_mcp_core.edge.limits import LIMITS, PATHS, Area
@@ -73,14 +73,36 @@ def _default(value: object) -> str:
     return "" if value is None or value == [] or "Undefined" in repr(value) else str(value)
 
 
+_FOR_OPERATORS = frozenset(
+    {
+        "Secrets, keys and the token store",
+        "Listening",
+        "Who may call",
+        "Limits",
+        "Logs, metrics and traces",
+    }
+)
+"""The groups that concern who runs a server; the others concern what it offers, and to whom."""
+
+
 def settings_tables() -> str:
     """Every setting, in Markdown: a table for each group, and for those that are in none."""
-    rows = {row.name: row for row in setting_rows()}
     grouped = {name for names in GROUPS.values() for name in names}
-    rest = {"Others": [name for name in rows if name not in grouped]}
+    rest = [row.name for row in setting_rows() if row.name not in grouped]
+    return _grouped_settings({**GROUPS, "Others": rest}, heading="##")
+
+
+def operator_settings_tables() -> str:
+    """The settings for who runs a server, in Markdown, a table for each group."""
+    groups = {title: names for title, names in GROUPS.items() if title in _FOR_OPERATORS}
+    return _grouped_settings(groups, heading="###")
+
+
+def _grouped_settings(groups: Mapping[str, Sequence[str]], *, heading: str) -> str:
+    rows = {row.name: row for row in setting_rows()}
     return "\n\n".join(
-        f"## {title}\n\n{_settings_table(rows[name] for name in names)}"
-        for title, names in {**GROUPS, **rest}.items()
+        f"{heading} {title}\n\n{_settings_table(rows[name] for name in names)}"
+        for title, names in groups.items()
         if names
     )
 
