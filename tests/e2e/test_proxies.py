@@ -1,14 +1,12 @@
-"""The configurations in ``deploy/``, run by the real nginx, HAProxy and Caddy if they are here."""
+"""The configurations in ``deploy/``, run by the real nginx, HAProxy and Caddy."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +15,10 @@ import httpx
 import pytest
 
 from tests.support.processes import Process, answers_with, until
+from tests.support.programs import DEPLOY, program, running
 from tests.support.servers import Target, free_port, server_environment
 from tests.support.sign_in import Tokens, sign_in
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
 
@@ -79,6 +77,7 @@ PROXIES: dict[str, Callable[[Path, int, list[int]], list[str]]] = {
 class Site:
     """Two servers behind a proxy."""
 
+    proxy: str
     url: str
     folder: Path
     environments: list[dict[str, str]]
@@ -92,11 +91,8 @@ class Site:
 async def site(
     request: pytest.FixtureRequest, sandbox: Target, tmp_path: Path
 ) -> AsyncIterator[Site]:
-    program = shutil.which(request.param)
-    if program is None:
-        pytest.skip(f"{request.param} is not here: its configuration was not tried")
     port, ports = free_port(), [free_port(), free_port()]
-    arguments = PROXIES[request.param](tmp_path, port, ports)
+    command = [program(request.param), *PROXIES[request.param](tmp_path, port, ports)]
     url = f"http://127.0.0.1:{port}"
     settings = {
         "MCP_PUBLIC_URL": url,
@@ -105,42 +101,44 @@ async def site(
         "MCP_LIMIT_REGISTRATION": "1",
         # One person calls without a pause for as long as the servers are replaced.
         "MCP_LIMIT_USER": "0",
+        "MCP_LIMIT_CLIENT": "0",
+        "MCP_LIMIT_ADDRESS": "0",
     }
     environments = [
         server_environment(sandbox, server, tmp_path / "tokens.sqlite3", **settings)
         for server in ports
     ]
-    async with running(program, arguments, tmp_path):
-        yield Site(url, tmp_path, environments)
+    async with running(command, tmp_path):
+        yield Site(request.param, url, tmp_path, environments)
 
 
-@asynccontextmanager
-async def running(program: str, arguments: list[str], folder: Path) -> AsyncIterator[None]:
-    with (folder / "proxy.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            program, *arguments, stdout=log, stderr=log, env=proxy_environment(folder)
-        )
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+async def both(stack: AsyncExitStack, site: Site) -> list[Process]:
+    """Start the two servers, and wait for them and for the proxy."""
+    servers = [await stack.enter_async_context(site.server(number)) for number in (0, 1)]
+    for environment in site.environments:
+        await until(partial(answers_with, 200, f"{own(environment)}/ready"))
+    await until(partial(answers_with, 200, f"{site.url}/health"))
+    return servers
 
 
-def proxy_environment(folder: Path) -> dict[str, str]:
-    """What Caddy writes down stays in the test's folder."""
-    return {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+def caller(tokens: Tokens) -> httpx.AsyncClient:
+    headers = {
+        "Authorization": f"Bearer {tokens.access}",
+        "Accept": "application/json, text/event-stream",
+    }
+    return httpx.AsyncClient(headers=headers, timeout=30)
+
+
+async def call(site: Site, tokens: Tokens) -> str:
+    """The status of one call over a connection of its own."""
+    async with caller(tokens) as http:
+        return f"{(await http.post(f'{site.url}/mcp', json=PING)).status_code}"
 
 
 async def calls_until(done: asyncio.Event, site: Site, tokens: Tokens) -> list[str]:
     """What calls, one after the other, were answered until then."""
     answers = []
-    headers = {
-        "Authorization": f"Bearer {tokens.access}",
-        "Accept": "application/json, text/event-stream",
-    }
-    async with httpx.AsyncClient(headers=headers, timeout=30) as http:
+    async with caller(tokens) as http:
         while not done.is_set():
             answer = await http.post(f"{site.url}/mcp", json=PING)
             answers.append(f"{answer.status_code}")
@@ -150,10 +148,7 @@ async def calls_until(done: asyncio.Event, site: Site, tokens: Tokens) -> list[s
 async def test_servers_are_replaced_without_a_failed_call(site: Site) -> None:
     """One after the other ends and starts anew, while somebody calls without a pause."""
     async with AsyncExitStack() as stack:
-        servers = [await stack.enter_async_context(site.server(number)) for number in (0, 1)]
-        for environment in site.environments:
-            await until(partial(answers_with, 200, f"{own(environment)}/ready"))
-        await until(partial(answers_with, 200, f"{site.url}/health"))
+        servers = await both(stack, site)
         tokens = await sign_in(site.url)
         replaced = asyncio.Event()
         calling = asyncio.create_task(calls_until(replaced, site, tokens))
@@ -168,6 +163,28 @@ async def test_servers_are_replaced_without_a_failed_call(site: Site) -> None:
 
     assert len(answers) > 20
     assert set(answers) == {"200"}
+
+
+async def test_a_dead_server_costs_only_the_calls_that_it_had(site: Site) -> None:
+    """Killed while nobody waits for it: the proxy finds the other one, from the first call on. Only
+    Caddy needs its next check for that."""
+    async with AsyncExitStack() as stack:
+        first, _ = await both(stack, site)
+        tokens = await sign_in(site.url)
+        for environment in site.environments:
+            await until(partial(is_called_for, own(environment), site, tokens))
+        first.send(signal.SIGKILL)
+        await first.exit_code()
+        if site.proxy == "caddy":
+            await until(partial(is_found_dead, site, tokens))
+        answers = [await call(site, tokens) for _ in range(40)]
+
+    assert answers == ["200"] * 40
+
+
+async def is_found_dead(site: Site, tokens: Tokens) -> bool:
+    """Whether no call goes to it any more; one of these would by chance."""
+    return {await call(site, tokens) for _ in range(10)} == {"200"}
 
 
 async def test_what_stays_inside_and_who_is_believed(site: Site) -> None:
@@ -198,6 +215,12 @@ async def is_called(server: str) -> bool:
         except httpx.TransportError:
             return False
     return 'redmine_mcp_http_requests_total{route="/mcp",status="200"}' in metrics
+
+
+async def is_called_for(server: str, site: Site, tokens: Tokens) -> bool:
+    """Call once, and see whether this server has been called by now."""
+    await call(site, tokens)
+    return await is_called(server)
 
 
 def own(environment: dict[str, str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import shutil
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -21,7 +20,8 @@ from fastmcp.client.transports import StreamableHttpTransport
 from redmine_mcp_sandbox import Sandbox
 from starlette.types import Receive, Scope, Send
 
-from tests.support.processes import Process, listens, until
+from tests.support.killable import Redis
+from tests.support.processes import Process, until
 from tests.support.servers import Target, free_port, server_environment, serving
 from tests.support.sign_in import Tokens, refresh, sign_in
 
@@ -37,35 +37,9 @@ class Replicas:
     processes: list[Process]
 
 
-class Redis:
-    """A redis-server of the test's own, which keeps what it acknowledged."""
-
-    def __init__(self, program: str, folder: Path) -> None:
-        self._port = free_port()
-        self.url = f"redis://127.0.0.1:{self._port}/0"
-        keeping = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
-        where = ["--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(folder)]
-        self._command = [program, *where, *keeping]
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdout=asyncio.subprocess.DEVNULL
-        )
-        await until(lambda: listens(self._port))
-
-    async def kill(self) -> None:
-        if self._process and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-
 @pytest.fixture
 async def redis(tmp_path: Path) -> AsyncIterator[Redis]:
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("redis-server is not here: no replicas over Redis were tried")
-    server = Redis(program, tmp_path)
+    server = Redis(tmp_path)
     await server.start()
     yield server
     await server.kill()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any
 import pytest
 
 from redmine_mcp_core.observability.metric_table import METRICS
+from tests.support.programs import DEPLOY, program
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus"
 NAME = re.compile(r"\b(redmine_mcp(?::[a-z0-9_]+)+|redmine_mcp_[a-z_]+|process_[a-z_]+)\b")
 SELECTOR = re.compile(r"(redmine_mcp_[a-z_]+)\{([^}]*)\}")
@@ -85,10 +84,6 @@ def test_every_alert_is_tested() -> None:
     assert f"value: {len(alerts)}" in (RULES / "tests.yml").read_text()
 
 
-PROMTOOL = shutil.which("promtool")
-
-
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (apt: prometheus)")
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -100,13 +95,12 @@ PROMTOOL = shutil.which("promtool")
 def test_prometheus_own_tool_agrees(arguments: list[str]) -> None:
     """The files are well formed, and each alert fires when and only when it should."""
     done = subprocess.run(
-        [str(PROMTOOL), *arguments], cwd=RULES, capture_output=True, text=True, check=False
+        [program("promtool"), *arguments], cwd=RULES, capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (apt: prometheus)")
 def test_what_the_dashboard_asks_is_well_formed(tmp_path: Path) -> None:
     """Each query is one that Prometheus can read."""
     groups = {"record": "x:y:z", "expr": ""}
@@ -115,7 +109,7 @@ def test_what_the_dashboard_asks_is_well_formed(tmp_path: Path) -> None:
     file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": listed}]}))
 
     done = subprocess.run(
-        [str(PROMTOOL), "check", "rules", "--lint=none", str(file)],
+        [program("promtool"), "check", "rules", "--lint=none", str(file)],
         capture_output=True,
         text=True,
         check=False,
