@@ -86,7 +86,14 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "worker_started": LogEvent("A worker process was started.", ("pid",)),
     "worker_died": LogEvent(
         "A worker ended that was not told to; another one takes its place.",
-        ("pid", "code", "again_in"),
+        ("pid", "exit_code", "again_in"),
     ),
-    "workers_cannot_start": LogEvent("Workers die before they serve: the server ends.", ("code",)),
+    "worker_hung": LogEvent(
+        "A worker gave no sign of life for so many seconds and is killed. After this line stands "
+        "where each of its threads is, as plain text.",
+        ("pid", "silent"),
+    ),
+    "workers_cannot_start": LogEvent(
+        "Workers die before they serve: the server ends.", ("exit_code",)
+    ),
 }

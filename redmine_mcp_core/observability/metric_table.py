@@ -12,7 +12,7 @@ from typing import Literal
 PREFIX = "redmine_mcp_"
 
 Kind = Literal["counter", "gauge", "histogram"]
-Mode = Literal["livemin", "livemax", "livesum"]
+Mode = Literal["livemin", "livemax", "livemostrecent"]
 
 CALL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """From an answer out of a cache to the longest that Redmine may take."""
@@ -101,6 +101,14 @@ METRICS = (
         "Look-ups in this process's caches: hit or miss.",
     ),
     Metric("sign_ins", "counter", ("outcome",), "Sign-ins: ok, denied by the person, failed."),
+    Metric(
+        "sessions",
+        "gauge",
+        ("redmine",),
+        "Sign-ins that live at the moment, by the name of their Redmine where there are several. "
+        "Each process counts those of all, about once a minute: take the largest, not the sum.",
+        mode="livemostrecent",
+    ),
     Metric(
         "sessions_ended",
         "counter",

@@ -15,7 +15,7 @@ from redmine_mcp_core.storage.moving import Tally, copy_records, inspect_records
 from redmine_mcp_core.storage.opening import open_store, redact_url
 from redmine_mcp_core.storage.sealing import DerivedKeys, derive_keys
 from redmine_mcp_core.storage.texts import Change, Row, TextStore
-from redmine_mcp_core.storage.upkeep import rotating
+from redmine_mcp_core.storage.upkeep import counting, rotating
 
 __all__ = [
     "Change",
@@ -36,6 +36,7 @@ __all__ = [
     "TokenStore",
     "TokenStoreBackend",
     "copy_records",
+    "counting",
     "derive_keys",
     "inspect_records",
     "memory_backend",

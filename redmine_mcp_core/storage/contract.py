@@ -195,8 +195,12 @@ class RecordStore(TokenStore, Protocol):
         """Write records of another store over whatever is under their names."""
 
     @abstractmethod
-    async def count(self) -> int:
-        """Return about how many entries there are, to tell how far a walk has come."""
+    async def count(self, collection: str | None = None) -> int:
+        """Return about how many entries there are: in a collection or, without one, in all.
+
+        Those that have expired and are not swept yet may be among them. It holds up other
+        operations for milliseconds only.
+        """
 
     async def concerns(self) -> Sequence[Concern]:
         """Return what an operator should change about how the backend is set up."""

@@ -139,17 +139,22 @@ class EncryptedStore(TokenStore):
         What is written or deleted meanwhile may come or not, and one may come twice. The store
         that this one is round must be a ``RecordStore``, else ``TypeError``.
         """
-        if not isinstance(self._store, RecordStore):
-            raise TypeError("only a RecordStore can be walked through")
-        hashed = self._collection(collection)
+        store, hashed = self._records(), self._collection(collection)
         cursor = None
         while cursor != "":
-            records, cursor = await self._store.scan(cursor or "")
+            records, cursor = await store.scan(cursor or "")
             for record in records:
                 if record.collection == hashed and self.opens(record):
                     yield self._cipher.open(
                         record.value, unambiguous(record.collection, record.key)
                     )
+
+    async def count(self, collection: str) -> int:
+        """About how many entries a collection has, those that no key opens included.
+
+        The store that this one is round must be a ``RecordStore``, else ``TypeError``.
+        """
+        return await self._records().count(self._collection(collection))
 
     def reseal(self, record: Record) -> dict[str, Any] | None:
         """Return a record's value under the first key, None if it is; raise ``DoesNotOpen``."""
@@ -162,6 +167,11 @@ class EncryptedStore(TokenStore):
     async def ping(self) -> None:
         """Return if the store can be read and written, else raise ``StoreUnavailable``."""
         await self._store.ping()
+
+    def _records(self) -> RecordStore:
+        if not isinstance(self._store, RecordStore):
+            raise TypeError("only a RecordStore can be walked through and counted")
+        return self._store
 
     def _collection(self, collection: str | None) -> str:
         return self._hash(b"collection", collection or DEFAULT_COLLECTION)

@@ -35,7 +35,8 @@ class _Lock:
 class MemoryStore(TextStore):
     """A token store in dictionaries.
 
-    But for the sweep nothing here awaits, so on one event loop every operation is atomic.
+    But for the sweep and the count nothing here awaits, so on one event loop every other operation
+    is atomic.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -119,9 +120,16 @@ class MemoryStore(TextStore):
             Record(*name, json.loads(text), left) for name, text, left in reads if text is not None
         ], ""
 
-    async def count(self) -> int:
-        """Return how many entries there are."""
-        return len(self._entries)
+    async def count(self, collection: str | None = None) -> int:
+        """Return how many entries there are, those that have expired and not gone included."""
+        if collection is None:
+            return len(self._entries)
+        found = 0
+        for number, (other, _) in enumerate(list(self._entries), 1):
+            if number % _STEP == 0:
+                await asyncio.sleep(0)
+            found += other == collection
+        return found
 
     async def purge_expired(self) -> int:
         """Delete what has expired; return how many entries went."""

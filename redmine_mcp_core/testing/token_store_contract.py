@@ -78,15 +78,28 @@ class RecordStoreContract(TokenStoreContract):
         }
 
     async def test_entries_are_counted(self, store: RecordStore) -> None:
-        """About so many: enough to tell how far a walk has come."""
+        """About so many, in all or in one collection: locks, counters and what is gone are none."""
         assert await store.count() == 0
-        for collection in ("a", "b", "c"):
+        for collection in ("a", "b", "ab"):
             keys = [f"key-{number}" for number in range(500)]
             await store.put_many(keys, [{}] * len(keys), collection=collection)
-        await store.acquire_lock("name", "alice", ttl=30)
+        await store.delete_many(keys[:200], collection="a")
+        await store.acquire_lock("a", "alice", ttl=30)
+        await store.increment("a", window=30)
         await store.ping()
 
-        assert 1450 <= await store.count() <= 1550
+        assert 1250 <= await store.count() <= 1350
+        assert 285 <= await store.count("a") <= 315
+        assert 475 <= await store.count("ab") <= 525
+        assert await store.count("c") == 0
+
+    async def test_a_collection_of_any_name_is_counted(self, store: RecordStore) -> None:
+        """Whatever its name holds: no sign in it stands for another collection's."""
+        for name in ODD_NAMES:
+            await store.put("key", {}, collection=name)
+
+        counted = {name: await store.count(name or "default") for name in ODD_NAMES}
+        assert counted == dict.fromkeys(ODD_NAMES, 1)
 
     async def test_an_empty_store_has_nothing_to_scan(self, store: RecordStore) -> None:
         """The end of the walk is told, not an error."""

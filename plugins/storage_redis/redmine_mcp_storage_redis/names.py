@@ -23,6 +23,11 @@ def entry(key: str, collection: str) -> str:
     return f"{PREFIX}{{{quote(collection, safe='')}}}:{key}"
 
 
+def entries_of(collection: str) -> str:
+    """Return the pattern of a collection's entries. Quoted, it has no sign that a pattern has."""
+    return entry("*", collection)
+
+
 def parse_entry(name: str) -> tuple[str, str]:
     """Return the collection and the key of an entry."""
     collection, _, key = name.removeprefix(f"{PREFIX}{{").partition("}:")

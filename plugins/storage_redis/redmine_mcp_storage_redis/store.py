@@ -119,7 +119,7 @@ class RedisStore(TextStore):
     async def scan(self, cursor: str = "") -> tuple[Sequence[Record], str]:
         """Return some live entries; in a cluster, one node's after the other's."""
         async with self._turn():
-            found, cursor = await self._scan(cursor, _SCAN_STEP)
+            found, cursor = await self._scan(cursor, _SCAN_STEP, names.ENTRIES)
         entries = [_Entry(*names.parse_entry(name.decode())) for name in found]
         records: list[Record] = []
         for collection, some in _by_collection(entries).items():
@@ -132,12 +132,13 @@ class RedisStore(TextStore):
             ]
         return records, cursor
 
-    async def count(self) -> int:
+    async def count(self, collection: str | None = None) -> int:
         """Return about how many entries there are; the Redis may hold other things besides."""
+        pattern = names.ENTRIES if collection is None else names.entries_of(collection)
         entries, cursor = 0, None
         while cursor != "":
             async with self._turn():
-                found, cursor = await self._scan(cursor or "", _COUNT_STEP)
+                found, cursor = await self._scan(cursor or "", _COUNT_STEP, pattern)
             entries += len(found)
         return entries
 
@@ -199,15 +200,15 @@ class RedisStore(TextStore):
         async with self._turn():
             return await ask(self._client, command, key or command[1], copies)
 
-    async def _scan(self, cursor: str, step: int) -> tuple[Sequence[Any], str]:
+    async def _scan(self, cursor: str, step: int, pattern: str) -> tuple[Sequence[Any], str]:
         if isinstance(self._client, Redis):
-            position, found = await self._client.scan(
-                int(cursor or 0), match=names.ENTRIES, count=step
-            )
+            position, found = await self._client.scan(int(cursor or 0), match=pattern, count=step)
             return found, str(position or "")
-        return await self._scan_cluster(cursor, step)
+        return await self._scan_cluster(cursor, step, pattern)
 
-    async def _scan_cluster(self, cursor: str, step: int) -> tuple[Sequence[Any], str]:
+    async def _scan_cluster(
+        self, cursor: str, step: int, pattern: str
+    ) -> tuple[Sequence[Any], str]:
         """Go from primary to primary; the cursor says among which ones, at which, and where."""
         client: Any = self._client
         await client.initialize()
@@ -220,9 +221,7 @@ class RedisStore(TextStore):
                 "all entries; start again."
             )
         node = nodes[turn]
-        positions, found = await client.scan(
-            position, match=names.ENTRIES, count=step, target_nodes=node
-        )
+        positions, found = await client.scan(position, match=pattern, count=step, target_nodes=node)
         position = positions[node.name]
         if position == 0:
             turn += 1

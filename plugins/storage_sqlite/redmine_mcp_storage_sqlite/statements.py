@@ -27,6 +27,8 @@ SCAN = """
     WHERE rowid > ? ORDER BY rowid LIMIT ?
 """
 COUNT_ROWS = "SELECT count(*) FROM entries"
+COUNT_ROWS_OF = "SELECT count(*) FROM entries WHERE collection = ?"
+"""Answered by the index alone; asking for ``expires_at`` as well would read every row."""
 REPLACE = """
     UPDATE entries SET value = :new
     WHERE collection = :collection AND key = :key AND value = :old

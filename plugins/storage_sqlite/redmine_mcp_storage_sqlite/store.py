@@ -25,6 +25,7 @@ from redmine_mcp_storage_sqlite.errors import is_busy, speaking
 from redmine_mcp_storage_sqlite.statements import (
     COUNT,
     COUNT_ROWS,
+    COUNT_ROWS_OF,
     INSERT_IF_ABSENT,
     LOCK,
     PURGE_COUNTERS,
@@ -187,11 +188,12 @@ class SQLiteStore(TextStore):
         ]
         return records, str(rows[-1][0]) if len(rows) == _SCAN_STEP else ""
 
-    async def count(self) -> int:
+    async def count(self, collection: str | None = None) -> int:
         """Return how many entries there are, those that have expired and not gone included."""
+        question = (COUNT_ROWS, ()) if collection is None else (COUNT_ROWS_OF, (collection,))
 
         def count() -> int:
-            ((rows,),) = self._writer.conn.execute(COUNT_ROWS).fetchall()
+            ((rows,),) = self._writer.conn.execute(*question).fetchall()
             return int(rows)
 
         return await self._write(lambda: patiently(count))
