@@ -7,13 +7,18 @@ moves one is repaired in this file; ``tests/test_seams.py`` fails first and says
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
+from functools import cached_property
 from typing import Any, Literal, cast
 
+import httpx2
 from fastmcp import FastMCP
-from fastmcp.server.auth import AccessToken, OAuthProxy
+from fastmcp.server.auth import AccessToken, OAuthProxy, ssrf
 from fastmcp.server.auth.auth import PrivateKeyJWTClientAuthenticator
-from fastmcp.server.auth.cimd import CIMDFetcher
+from fastmcp.server.auth.cimd import CIMDDocument, CIMDFetcher, CIMDFetchError
 from fastmcp.server.auth.jwt_issuer import JWTIssuer
 from fastmcp.server.auth.oauth_proxy.models import (
     ClientCode,
@@ -21,6 +26,7 @@ from fastmcp.server.auth.oauth_proxy.models import (
     UpstreamTokenSet,
 )
 from fastmcp.server.auth.oauth_proxy.upstream import AsyncOAuth2Client
+from fastmcp.server.auth.ssrf import SSRFFetchError
 from fastmcp.server.dependencies import get_context
 from fastmcp.server.transforms.search import BM25SearchTransform
 from fastmcp.tools import Tool
@@ -28,9 +34,12 @@ from joserfc.errors import JoseError
 from mcp.server.auth.middleware.client_auth import ClientAuthenticator
 from mcp.server.auth.provider import AuthorizationCode, RefreshToken
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+UPSTREAM_TOKENS = "mcp-upstream-tokens"
+"""The collection with one entry for each sign-in that lives, and no longer than it does."""
 CSRF_TOKEN = re.compile(r'name="csrf_token" value="([\w-]+)"')
 
 
@@ -65,20 +74,53 @@ class OpenSearch(BM25SearchTransform):
         return self.call_tool()
 
 
+def look_names_up_with(look_up: Callable[[str, int], Awaitable[list[str]]]) -> None:
+    """How the fetches that FastMCP guards, of documents and of the keys they name, find addresses.
+
+    By itself it takes a thread of those that asyncio has for everything. The module holds this
+    function for the whole process, so giving it twice is giving it once.
+    """
+    ssrf.resolve_hostname = look_up  # type: ignore[assignment]
+
+
 class DocumentFetcher(CIMDFetcher):
     """FastMCP's fetcher of client metadata documents, which trusts none for longer than a day.
 
     FastMCP keeps a thousand in memory, each for as long as its own headers say: a year, if a site
-    that was broken into for an hour says so.
+    that was broken into for an hour says so. And it takes a site that is away for a client that is
+    unknown, at which clients throw their sign-ins away.
     """
 
     max_seconds = 86_400.0
+
+    async def fetch(self, client_id_url: str) -> CIMDDocument:
+        """A document. While its site is away, as it was, for a day (RFC 5861, section 4).
+
+        Raises: ``CIMDFetchError`` or ``CIMDValidationError`` for a client that is unknown,
+        ``HTTPException`` 503 if nobody can tell.
+        """
+        try:
+            return await super().fetch(client_id_url)
+        except (CIMDFetchError, SSRFFetchError) as error:
+            if not _is_away(error):
+                raise
+            kept = self._cache.get(client_id_url)
+            if kept and time.time() < kept.expires_at - kept.freshness_lifetime + self.max_seconds:
+                return kept.doc
+            raise HTTPException(503, headers={"Retry-After": "10"}) from error
 
     def _parse_cache_policy(self, headers: Mapping[str, str], now: float) -> Any:
         policy = super()._parse_cache_policy(headers, now)
         policy.freshness_lifetime = min(policy.freshness_lifetime, self.max_seconds)
         policy.expires_at = now + policy.freshness_lifetime
         return policy
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether a site did not answer. FastMCP names the reason as the cause of its error, and has
+    none where the site answered, but for the status in the text."""
+    failed = error if isinstance(error, SSRFFetchError) else error.__cause__
+    return failed is not None and (failed.__cause__ is not None or str(failed).startswith("HTTP 5"))
 
 
 class OpenOAuthProxy(OAuthProxy):
@@ -92,6 +134,10 @@ class OpenOAuthProxy(OAuthProxy):
     def resource_url(self) -> str:
         """The address of the MCP endpoint: the audience of our access tokens."""
         return str(self._resource_url)
+
+    def url(self, path: str) -> str:
+        """Where a path of ours is, as clients reach it."""
+        return f"{str(self.base_url).rstrip('/')}{path}"
 
     # -- Who signs tokens --------------------------------------------------------------------------
 
@@ -201,7 +247,21 @@ class OpenOAuthProxy(OAuthProxy):
         return mapping.upstream_token_id if mapping else None
 
     def upstream_client(self) -> AsyncOAuth2Client:
-        """The OAuth client that redeems and refreshes tokens at the upstream server."""
+        """A new OAuth client that redeems and refreshes tokens at the upstream server."""
+        client = copy(self._fastmcps_client)
+        client._client = httpx2.AsyncClient(
+            timeout=client._client.timeout, verify=self.upstream_certificates
+        )
+        return client
+
+    @cached_property
+    def upstream_certificates(self) -> ssl.SSLContext:
+        """Whom to trust upstream. Reading them takes 15 ms, in which all other requests wait."""
+        return httpx2.create_ssl_context()
+
+    @cached_property
+    def _fastmcps_client(self) -> AsyncOAuth2Client:
+        """It reads the certificates again each time it is made: this one is only copied."""
         return super()._create_upstream_oauth_client()
 
     async def refresh_upstream(self, tokens: UpstreamTokenSet) -> UpstreamTokenSet:
@@ -211,6 +271,10 @@ class OpenOAuthProxy(OAuthProxy):
     def claims_from(self, upstream_answer: dict[str, Any]) -> dict[str, Any] | None:
         """What of the upstream server's token answer goes into the tokens that we issue."""
         raise NotImplementedError
+
+    def cookie_name(self, name: str) -> str:
+        """What a cookie of FastMCP's is called here, but for the prefix that browsers look at."""
+        return name
 
     async def consent_page(self, request: Request) -> Response:
         """The page that asks the person; it holds a CSRF token and sets its cookie."""
@@ -223,6 +287,9 @@ class OpenOAuthProxy(OAuthProxy):
     async def callback(self, request: Request) -> Response:
         """Where the upstream server sends the browser back to."""
         return await super()._handle_idp_callback(request)
+
+    def _cookie_name(self, base_name: str) -> str:
+        return super()._cookie_name(self.cookie_name(base_name))
 
     def _create_upstream_oauth_client(self) -> AsyncOAuth2Client:
         return self.upstream_client()

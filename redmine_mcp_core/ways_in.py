@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from fastmcp.server.auth import AccessToken, AuthProvider
@@ -12,19 +12,20 @@ from starlette.middleware import Middleware
 from redmine_mcp_core.auth import metadata
 from redmine_mcp_core.auth.api_keys import KeyVerifier, credential_of
 from redmine_mcp_core.auth.caller import Caller
+from redmine_mcp_core.auth.guesses import Guesses
 from redmine_mcp_core.auth.header import HeaderAuth
-from redmine_mcp_core.auth.proxy import RedmineOAuthProxy, cannot_ask
+from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
 from redmine_mcp_core.auth.step_up import StepUp
 from redmine_mcp_core.auth.verifier import RedmineTokenVerifier
 from redmine_mcp_core.current import Identity
 from redmine_mcp_core.declaration import ADMIN
+from redmine_mcp_core.events import Event
 from redmine_mcp_core.index import ComponentIndex
 from redmine_mcp_core.notebook import Notebook
 from redmine_mcp_core.observability.logs import log
-from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import Fence, Gateway, OnlyProjects, Redmine
 from redmine_mcp_core.selection import Selection
-from redmine_mcp_core.settings import MCP_PATH, Settings
+from redmine_mcp_core.settings import Settings
 from redmine_mcp_core.storage import TokenStore
 from redmine_mcp_core.surface import CALL
 
@@ -46,14 +47,12 @@ class Callers:
         self,
         gateway: Gateway,
         store: TokenStore,
-        keys: KeyVerifier,
         verifier: RedmineTokenVerifier,
         projects: OnlyProjects | None,
     ) -> None:
         self._projects = projects
         self._gateway = gateway
         self._store = store
-        self._keys = keys
         self._verifier = verifier
 
     def identify(self) -> Identity | None:
@@ -79,7 +78,7 @@ class Callers:
 
         def forget() -> None:
             self._verifier.forget(token.token)
-            self._keys.forget(credential)
+            self._verifier.keys.forget(credential)
 
         return Redmine(
             self._gateway,
@@ -100,26 +99,24 @@ def ways_in(
     jwt_signing_key: bytes,
     index: ComponentIndex,
     selection: Selection,
-    plugins: Plugins,
+    emit: Callable[[Event], None],
 ) -> WaysIn:
-    """The ways in that ``MCP_SIGN_IN`` names."""
+    """The ways in that ``MCP_SIGN_IN`` names; ``emit`` tells those who watch."""
     scopes = scopes_to_ask_for(index, selection, settings.redmine_scopes)
-    keys = KeyVerifier(gateway)
-    verifier = RedmineTokenVerifier(gateway, settings.own_client_id, keys)
+    verifier = RedmineTokenVerifier(gateway, settings.own_client_id, KeyVerifier(gateway))
     projects = OnlyProjects(settings.mcp_projects) if settings.mcp_projects else None
-    callers = Callers(gateway, store, keys, verifier, projects)
+    callers = Callers(gateway, store, verifier, projects)
     if settings.mcp_sign_in == ["header"]:
-        header = HeaderAuth(keys, scopes, base_url=settings.public_url, on_error=cannot_ask)
+        header = HeaderAuth(verifier.keys, scopes, Guesses(store), base_url=settings.public_url)
         return WaysIn(header, (), callers)
     proxy = RedmineOAuthProxy(
         settings,
         gateway=gateway,
         store=store,
         verifier=verifier,
-        keys=keys,
         jwt_signing_key=jwt_signing_key,
         scopes=scopes,
-        plugins=plugins,
+        emit=emit,
     )
     return WaysIn(proxy, (_step_up(settings, index, scopes),), callers)
 
@@ -134,7 +131,6 @@ def _step_up(settings: Settings, index: ComponentIndex, obtainable: list[str]) -
 
     return Middleware(
         StepUp,
-        path=MCP_PATH,
         needs=needs,
         resource_metadata=metadata.of_resource(settings.mcp_url),
         calls_another=CALL,

@@ -14,17 +14,15 @@ from redmine_mcp_core.auth.accounts import (
     IssuedToken,
     ServiceAccount,
     ServiceAccounts,
-    digest_of,
 )
 from redmine_mcp_core.auth.api_keys import API_KEY, KeyVerifier
+from redmine_mcp_core.auth.pages.permissions import kind_of
 from redmine_mcp_core.storage import StoreError
 
 WAY = "account"
 """The claim ``way`` of an account's access token."""
 TOUCH_SECONDS = 600
 """How exact "last used" is."""
-RECENT_SECONDS = 300
-"""How long an account that was verified goes on while the token store is away."""
 CACHE_SIZE = 10_000
 
 
@@ -34,7 +32,6 @@ class AccountVerifier:
     def __init__(self, accounts: ServiceAccounts, keys: KeyVerifier) -> None:
         self._accounts = accounts
         self._keys = keys
-        self._recent: TTLCache[str, AccessToken] = TTLCache(CACHE_SIZE, RECENT_SECONDS)
         self._touched: TTLCache[str, bool] = TTLCache(CACHE_SIZE, TOUCH_SECONDS)
 
     @staticmethod
@@ -48,14 +45,7 @@ class AccountVerifier:
         The ``token`` of the answer is the Redmine API key and must not leave the server. Raises
         ``RedmineError`` or ``StoreError`` when they cannot be asked, which is no refusal.
         """
-        digest = digest_of(token)
-        try:
-            found = await self._accounts.issued(token)
-        except StoreError:
-            if recent := self._recent.get(digest):
-                return recent
-            raise
-        self._recent.pop(digest, None)
+        found = await self._accounts.issued(token)
         if found is None:
             return None
         account, issued = found
@@ -67,10 +57,8 @@ class AccountVerifier:
         )
         if known is None:
             return None
-        access = _described(known, account, issued)
-        self._recent[digest] = access
         await self._touch(issued)
-        return access
+        return _described(known, account, issued)
 
     async def _touch(self, issued: IssuedToken) -> None:
         key = issued.token_id or issued.client_id
@@ -81,6 +69,14 @@ class AccountVerifier:
             await self._accounts.touch(issued)
         except StoreError:
             self._touched.pop(key, None)
+
+
+def scopes_elsewhere(access: AccessToken) -> list[str]:
+    """What other servers are told that a token is good for. They know no accounts that may only
+    read, so of one such these are the scopes that read."""
+    if not access.claims.get("read_only"):
+        return access.scopes
+    return [scope for scope in access.scopes if kind_of(scope) == "see"]
 
 
 def _described(known: AccessToken, account: ServiceAccount, issued: IssuedToken) -> AccessToken:

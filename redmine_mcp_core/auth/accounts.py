@@ -1,13 +1,11 @@
 """Service accounts: programs that call with a Redmine API key of their own, and no person present.
 
-Redmine knows no scopes for API keys, so an account has ours. Its secrets are 256 random bits each,
-kept as SHA-256: a slow hash protects what can be guessed, which these cannot, and would cost every
-request. The API key itself is needed for calls; the store encrypts it as it does all records.
+Redmine knows no scopes for API keys, so an account has ours. Of its secrets only digests are kept.
+The API key itself is needed for calls; the store encrypts it as it does all records.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -15,8 +13,9 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from redmine_mcp_core.auth.digests import digest_of
 from redmine_mcp_core.storage import Lease, TokenStore
 
 TOKEN_PREFIX = "rmcp_"  # noqa: S105 - what our opaque tokens begin with
@@ -40,10 +39,8 @@ class AccountError(Exception):
     """An account cannot be made, found or changed so; the message is for the operator."""
 
 
-class LongToken(BaseModel):
+class LongToken(BaseModel, frozen=True):
     """A long-lived token of an account, as it is listed: the token itself is known to nobody."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     digest: str = Field(repr=False)
@@ -52,10 +49,8 @@ class LongToken(BaseModel):
     """Unix time, as everywhere here."""
 
 
-class ServiceAccount(BaseModel):
+class ServiceAccount(BaseModel, frozen=True):
     """A program, the Redmine user it acts as, and what it may do."""
-
-    model_config = ConfigDict(frozen=True)
 
     client_id: str
     """Drawn by lot, so that nothing issued to a revoked account fits a new one of its name."""
@@ -86,16 +81,16 @@ class ServiceAccount(BaseModel):
         return seconds if self.expires is None else min(seconds, self.expires - int(time.time()))
 
 
-class IssuedToken(BaseModel):
+class IssuedToken(BaseModel, frozen=True):
     """What a token of an account stands for, under its digest."""
-
-    model_config = ConfigDict(frozen=True)
 
     client_id: str
     token_id: str
     scopes: tuple[str, ...]
     issued: int
     expires: int
+    secret_digest: str = Field(default="", repr=False)
+    """Of the client secret that it was granted for; empty for a long-lived token."""
 
 
 class ServiceAccounts:
@@ -126,12 +121,14 @@ class ServiceAccounts:
             return None
         issued = IssuedToken.model_validate(held)
         account = await self.account(issued.client_id)
-        return (account, issued) if account else None
+        if account is None or issued.secret_digest not in {"", account.secret_digest}:
+            return None
+        return account, issued
 
     async def grant(self, account: ServiceAccount, scopes: Sequence[str]) -> tuple[str, int]:
         """A token for an hour, and for how many seconds it is good."""
         seconds = account.ends_within(GRANTED_SECONDS)
-        token, _ = await self._issue(account, "", scopes, seconds)
+        token, _ = await self._issue(account, "", scopes, seconds, account.secret_digest)
         return token, seconds
 
     async def touch(self, issued: IssuedToken) -> None:
@@ -178,7 +175,8 @@ class ServiceAccounts:
         raise AccountError(f"There is no account {name}. See: redmine-mcp accounts list")
 
     async def new_secret(self, name: str) -> str:
-        """A client secret in place of the one before. It is not kept, so it is told only here."""
+        """A client secret in place of the one before, which ends what was granted for that one. It
+        is not kept, so it is told only here."""
         secret = secrets.token_urlsafe(32)
         async with self._changing():
             account = await self.named(name)
@@ -240,7 +238,12 @@ class ServiceAccounts:
         return self._store.lock("service-accounts", ttl=LOCK_SECONDS)
 
     async def _issue(
-        self, account: ServiceAccount, token_id: str, scopes: Sequence[str], seconds: int
+        self,
+        account: ServiceAccount,
+        token_id: str,
+        scopes: Sequence[str],
+        seconds: int,
+        secret_digest: str = "",
     ) -> tuple[str, IssuedToken]:
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         now = int(time.time())
@@ -250,6 +253,7 @@ class ServiceAccounts:
             scopes=tuple(scopes),
             issued=now,
             expires=now + seconds,
+            secret_digest=secret_digest,
         )
         await self._store.put(
             digest_of(token), issued.model_dump(), collection=_TOKENS, ttl=seconds
@@ -271,7 +275,3 @@ class ServiceAccounts:
 
 def new_client_id() -> str:
     return f"account-{secrets.token_hex(8)}"
-
-
-def digest_of(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -7,7 +7,6 @@ checked by a question that needs a login, before anything else is asked with it.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any, Self
 from cachetools import TTLCache
 from fastmcp.server.auth import AccessToken
 
+from redmine_mcp_core.auth.digests import digest_of
 from redmine_mcp_core.auth.identity import identity
 from redmine_mcp_core.redmine import (
     AccountLocked,
@@ -69,8 +69,8 @@ class KeyVerifier:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._known: TTLCache[bytes, dict[str, Any]] = TTLCache(CACHE_SIZE, KNOWN_SECONDS)
-        self._unknown: TTLCache[bytes, bool] = TTLCache(CACHE_SIZE, UNKNOWN_SECONDS)
+        self._known: TTLCache[str, dict[str, Any]] = TTLCache(CACHE_SIZE, KNOWN_SECONDS)
+        self._unknown: TTLCache[str, bool] = TTLCache(CACHE_SIZE, UNKNOWN_SECONDS)
 
     async def user(self, credential: Credential) -> dict[str, Any] | None:
         """The user (id, login, firstname, lastname); None if Redmine knows none or locked them.
@@ -94,13 +94,13 @@ class KeyVerifier:
             self._known[digest] = user
         return user
 
+    def remembers(self, credential: Credential) -> bool:
+        """Whether ``user`` would answer about this one without asking Redmine."""
+        digest = _digest(credential)
+        return digest in self._known or digest in self._unknown
+
     async def verify(
-        self,
-        kind: str,
-        secret: str,
-        *,
-        scopes: Sequence[str],
-        client_id: str,
+        self, kind: str, secret: str, *, scopes: Sequence[str], client_id: str
     ) -> AccessToken | None:
         """An access token for a key or a password, as the rest of the server takes one.
 
@@ -138,5 +138,5 @@ def credential_of(kind: str | None, secret: str) -> Credential:
             return Credential.bearer(secret)
 
 
-def _digest(credential: Credential) -> bytes:
-    return hashlib.sha256(f"{credential.header}\0{credential.value}".encode()).digest()
+def _digest(credential: Credential) -> str:
+    return digest_of(f"{credential.header}\0{credential.value}")

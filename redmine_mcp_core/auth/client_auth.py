@@ -13,10 +13,11 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+
+from redmine_mcp_core.auth.answers import refused
 
 METHODS = ("client_secret_basic", "client_secret_post")
-NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +43,15 @@ class ClientSecret:
         return None
 
 
-def refused(error: str, description: str, *, status: int = 400, basic: bool = False) -> Response:
-    """An error answer (section 5.2). A client that came with Basic is told so by a 401."""
-    challenge = {"WWW-Authenticate": 'Basic realm="redmine-mcp"'} if basic else {}
-    return JSONResponse(
-        {"error": error, "error_description": description},
-        status_code=status,
-        headers={**NOT_STORED, **challenge},
-    )
-
-
 def unknown_client(headers: Headers) -> Response:
-    """The same for a client there is not and for a wrong secret."""
+    """The same for a client there is not and for a wrong secret. One that came with Basic is
+    challenged to (section 5.2)."""
+    challenge = {"WWW-Authenticate": 'Basic realm="redmine-mcp"'}
     return refused(
         "invalid_client",
         "The client ID and secret are missing, unknown, or given twice.",
-        status=401,
-        basic="authorization" in headers,
+        401,
+        headers=challenge if "authorization" in headers else None,
     )
 
 

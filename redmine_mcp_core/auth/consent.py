@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from redmine_mcp_core.auth import pages
+from redmine_mcp_core.auth.cookies import cookie_name
 from redmine_mcp_core.auth.key_login import KeyLogin
 from redmine_mcp_core.auth.proxy_store import TRANSACTION_SECONDS
 from redmine_mcp_core.auth.visits import OWN_CLIENT_ID, Visits
@@ -34,6 +35,9 @@ class ConsentProxy(OpenOAuthProxy):
 
     def may_send_back_to(self, redirect_uri: str) -> bool:
         return self.visits.are_at(redirect_uri) or super().may_send_back_to(redirect_uri)
+
+    def cookie_name(self, name: str) -> str:
+        return cookie_name(name, str(self.base_url))
 
     async def consent_page(self, request: Request) -> Response:
         page = await super().consent_page(request)

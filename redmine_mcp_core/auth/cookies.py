@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+
+def cookie_name(name: str, base_url: str) -> str:
+    """What a cookie is called at this address. Servers at different paths of one host share its
+    cookies, since the prefix below wants them for all paths: so each has names of its own."""
+    path = urlsplit(base_url).path.strip("/")
+    return f"{hashlib.sha256(path.encode()).hexdigest()[:8]}-{name}" if path else name
 
 
 class Cookie:

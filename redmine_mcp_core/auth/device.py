@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from mcp.server.auth.middleware.client_auth import AuthenticationError, ClientAuthenticator
@@ -15,11 +14,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from redmine_mcp_core.auth import pages
-from redmine_mcp_core.auth.client_auth import NOT_STORED, refused
+from redmine_mcp_core.auth.answers import NOT_STORED, refused
 from redmine_mcp_core.auth.client_metadata import DEVICE_GRANT
 from redmine_mcp_core.auth.device_codes import INTERVAL, LIFETIME, DeviceCodes, DeviceRequest
 from redmine_mcp_core.auth.session_proxy import SessionProxy, postponing
 from redmine_mcp_core.auth.visits import Visits, telling_when_the_store_is_away
+from redmine_mcp_core.edge.networks import holder_of, parse_address
 from redmine_mcp_core.storage import TokenStore
 
 AUTHORIZATION_PATH = "/device_authorization"
@@ -196,7 +196,10 @@ class DeviceFlow:
 
     async def _tried(self, request: Request, entered: str) -> DeviceRequest | Response:
         """The request under a code that somebody entered (section 5.1: tries are counted)."""
-        whom = {"browser": self._visits.browser(request) or "", "address": _countable(request)}
+        whom = {
+            "browser": self._visits.browser(request) or "",
+            "address": holder_of(_address(request) or ""),
+        }
         if not await self._codes.may_try(**whom):
             return pages.device_code(request, entered=entered, problem="too_many")
         asked = await self._codes.find(entered)
@@ -210,16 +213,5 @@ class DeviceFlow:
 
 def _address(request: Request) -> str | None:
     """Where a request comes from; None for this machine, which may be a proxy that nobody named."""
-    try:
-        address = ip_address(request.client.host if request.client else "")
-    except ValueError:
-        return None
-    return None if address.is_loopback else str(address)
-
-
-def _countable(request: Request) -> str:
-    """Whose tries are counted together: one person has a whole /64 of IPv6 addresses."""
-    address = _address(request)
-    if not address:
-        return ""
-    return str(ip_network(f"{address}/{64 if ':' in address else 32}", strict=False))
+    address = parse_address(request.client.host if request.client else "")
+    return None if address is None or address.is_loopback else str(address)

@@ -16,6 +16,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from redmine_mcp_core.auth.account_access import scopes_elsewhere
+
 PATH = "/verify"
 
 _SCOPE = re.compile(r"[a-z_]+")
@@ -60,7 +62,7 @@ class ForwardAuth:
             return self._challenge(401, error="invalid_token")
         # A client may be able to add to the query (Envoy hands it on), and so to these at most.
         wanted = " ".join(request.query_params.getlist("scope")).split()
-        if not set(wanted) <= set(access.scopes):
+        if not set(wanted) <= set(scopes_elsewhere(access)):
             names = " ".join(name for name in wanted if _SCOPE.fullmatch(name))
             return self._challenge(403, error="insufficient_scope", scope=names)
         return Response(headers={**_NOT_STORED, **identity_headers(access)})
@@ -85,5 +87,5 @@ def identity_headers(access: AccessToken) -> dict[str, str]:
         "X-Redmine-User-Id": access.subject or "",
         "X-Redmine-Login": quote(str(access.claims.get("login", "")), safe="@"),
         "X-Redmine-Name": quote(str(access.claims.get("name", "")), safe=" "),
-        "X-Redmine-Scopes": " ".join(access.scopes),
+        "X-Redmine-Scopes": " ".join(scopes_elsewhere(access)),
     }

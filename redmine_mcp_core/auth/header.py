@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from cachetools import TTLCache
 from fastmcp.server.auth import AccessToken, AuthProvider
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -22,9 +22,10 @@ from starlette.authentication import (
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
 
-from redmine_mcp_core.auth.api_keys import API_KEY, BASIC, KeyVerifier
+from redmine_mcp_core.auth.answers import cannot_ask
+from redmine_mcp_core.auth.api_keys import API_KEY, BASIC, KeyVerifier, credential_of
+from redmine_mcp_core.auth.guesses import Guesses
 from redmine_mcp_core.redmine import RedmineError
 from redmine_mcp_core.settings import MCP_PATH
 
@@ -32,10 +33,6 @@ KEY_HEADER = "X-Redmine-API-Key"
 CLIENT_ID = "header"
 """What stands for the client of such a request: it never said who it is."""
 MAX_CREDENTIAL = 1024
-GUESS_SECONDS = 60
-MOST_GUESSES = 20
-"""So many wrong credentials from one address, for one login, in so many seconds; then none is asked
-about until that time has passed without one. Each process counts for itself."""
 
 
 class HeaderBackend(AuthenticationBackend):
@@ -45,15 +42,17 @@ class HeaderBackend(AuthenticationBackend):
         self,
         keys: KeyVerifier,
         scopes: Callable[[], Sequence[str]],
+        guesses: Guesses,
         otherwise: AuthenticationBackend | None = None,
     ) -> None:
         self._keys = keys
         self._scopes = scopes
+        self._guesses = guesses
         self._otherwise = otherwise
-        self._guesses: TTLCache[tuple[str, str], int] = TTLCache(10_000, GUESS_SECONDS)
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        """Raises ``AuthenticationError`` when Redmine cannot be asked, which is no refusal."""
+        """Raises ``AuthenticationError`` when Redmine cannot be asked, or is not asked after too
+        many guesses, which is no refusal."""
         # Elsewhere Basic is a client's own secret (/token), which is none of Redmine's business.
         presented = _presented(conn) if conn.scope["path"] == MCP_PATH else None
         if presented is None:
@@ -61,17 +60,16 @@ class HeaderBackend(AuthenticationBackend):
         kind, secret = presented
         if not 0 < len(secret) <= MAX_CREDENTIAL:
             return None
-        # Redmine sees our address and not theirs, and so cannot tell a guesser from everybody.
-        guesser = (conn.client.host if conn.client else "", _whose(kind, secret))
-        if self._guesses.get(guesser, 0) >= MOST_GUESSES:
-            return None
         scopes = list(self._scopes())
+        verify = partial(self._keys.verify, kind, secret, scopes=scopes, client_id=CLIENT_ID)
         try:
-            token = await self._keys.verify(kind, secret, scopes=scopes, client_id=CLIENT_ID)
+            if self._keys.remembers(credential_of(kind, secret)):
+                token = await verify()
+            else:
+                token = await self._guesses.counted(conn, _whose(kind, secret), verify)
         except RedmineError as error:
             raise AuthenticationError("neither refused nor verified") from error
         if token is None:
-            self._guesses[guesser] = self._guesses.get(guesser, 0) + 1
             return None
         _take_out(conn)
         return AuthCredentials(scopes), AuthenticatedUser(token)
@@ -81,23 +79,17 @@ class HeaderAuth(AuthProvider):
     """The whole of sign-in for a server that takes headers and nothing else."""
 
     def __init__(
-        self,
-        keys: KeyVerifier,
-        scopes: Sequence[str],
-        *,
-        base_url: str,
-        on_error: Callable[[HTTPConnection, AuthenticationError], Response],
+        self, keys: KeyVerifier, scopes: Sequence[str], guesses: Guesses, *, base_url: str
     ) -> None:
         super().__init__(base_url=base_url)
-        self._backend = HeaderBackend(keys, lambda: scopes)
-        self._on_error = on_error
+        self._backend = HeaderBackend(keys, lambda: scopes, guesses)
 
     async def verify_token(self, token: str) -> AccessToken | None:  # noqa: ARG002 - none is ours
         return None
 
     def get_middleware(self) -> list[Middleware]:
         return [
-            Middleware(AuthenticationMiddleware, backend=self._backend, on_error=self._on_error),
+            Middleware(AuthenticationMiddleware, backend=self._backend, on_error=cannot_ask),
             Middleware(AuthContextMiddleware),
         ]
 

@@ -8,48 +8,27 @@ nothing, and no resource server should take one: to it, that is inactive.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 from fastmcp.server.auth import AccessToken
 from joserfc.errors import JoseError
 from starlette.authentication import AuthenticationError
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from redmine_mcp_core.auth.account_access import WAY
+from redmine_mcp_core.auth.account_access import WAY, scopes_elsewhere
 from redmine_mcp_core.auth.accounts import ServiceAccounts
-from redmine_mcp_core.auth.client_auth import (
-    NOT_STORED,
-    ClientSecret,
-    refused,
-    unknown_client,
-)
+from redmine_mcp_core.auth.answers import NOT_STORED, cannot_ask, refused
+from redmine_mcp_core.auth.client_auth import ClientSecret, unknown_client
+from redmine_mcp_core.seams import OpenOAuthProxy
 
 PATH = "/introspect"
 INACTIVE = {"active": False}
 """All there is to say of a token that is not good, whyever (RFC 7662, section 2.2)."""
 
 
-class Tokens(Protocol):
-    """What introspection asks the authorization server."""
-
-    base_url: Any
-    issuer_url: Any
-
-    @property
-    def resource_url(self) -> str: ...
-
-    async def load_access_token(self, token: str) -> AccessToken | None: ...
-
-    def claims_of(self, token: str) -> dict[str, Any]: ...
-
-
-CannotAsk = Callable[[HTTPConnection, AuthenticationError], Response]
-"""Answers while Redmine or the store cannot be asked, which is not to say that a token is bad."""
-
-
 def introspection_endpoint(
-    tokens: Tokens, accounts: ServiceAccounts, cannot_ask: CannotAsk
+    proxy: OpenOAuthProxy, accounts: ServiceAccounts
 ) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint, for POST."""
 
@@ -60,27 +39,25 @@ def introspection_endpoint(
         if not account:
             return unknown_client(request.headers)
         if not account.introspects:
-            return refused(
-                "unauthorized_client", "This account may not introspect tokens.", status=403
-            )
+            return refused("unauthorized_client", "This account may not introspect tokens.", 403)
         token = form.get("token")
         if not isinstance(token, str) or not token:
             return refused("invalid_request", "token is missing")
         try:
-            access = await tokens.load_access_token(token)
+            access = await proxy.load_access_token(token)
         except AuthenticationError as error:
             return cannot_ask(request, error)
-        return JSONResponse(_described(tokens, token, access), headers=NOT_STORED)
+        return JSONResponse(_described(proxy, token, access), headers=NOT_STORED)
 
     return introspect
 
 
-def _described(tokens: Tokens, token: str, access: AccessToken | None) -> dict[str, Any]:
+def _described(proxy: OpenOAuthProxy, token: str, access: AccessToken | None) -> dict[str, Any]:
     if access is None:
         return INACTIVE
     # Our own token's times and not those of the Redmine token behind it.
     try:
-        times = access.claims if access.claims.get("way") == WAY else tokens.claims_of(token)
+        times = access.claims if access.claims.get("way") == WAY else proxy.claims_of(token)
     except (JoseError, ValueError):  # it expired this moment
         return INACTIVE
     return {
@@ -88,10 +65,10 @@ def _described(tokens: Tokens, token: str, access: AccessToken | None) -> dict[s
         "sub": access.subject,
         "username": access.claims.get("login"),
         "client_id": access.client_id,
-        "scope": " ".join(access.scopes),
+        "scope": " ".join(scopes_elsewhere(access)),
         "exp": times.get("exp", access.expires_at),
         "iat": times["iat"],
-        "iss": str(tokens.issuer_url),
-        "aud": tokens.resource_url,
+        "iss": str(proxy.issuer_url),
+        "aud": proxy.resource_url,
         "token_type": "Bearer",
     }

@@ -6,6 +6,7 @@ before the callback.
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import urlencode
 
 from fastmcp.server.auth.oauth_proxy.models import OAuthTransaction
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from redmine_mcp_core.auth import pages
+from redmine_mcp_core.auth.guesses import Guesses, TooManyGuesses
 from redmine_mcp_core.auth.key_tokens import KeyTokens
 from redmine_mcp_core.redmine import RedmineError
 from redmine_mcp_core.seams import OpenOAuthProxy
@@ -25,9 +27,12 @@ MAX_KEY = 200
 class KeyLogin:
     """Asks for the key, checks it at once, and sends the browser on with a code for it."""
 
-    def __init__(self, proxy: OpenOAuthProxy, keys: KeyTokens, redmine_url: str) -> None:
+    def __init__(
+        self, proxy: OpenOAuthProxy, keys: KeyTokens, guesses: Guesses, redmine_url: str
+    ) -> None:
         self._proxy = proxy
         self._keys = keys
+        self._guesses = guesses
         self._redmine_url = redmine_url
 
     def url(self, txn_id: str) -> str:
@@ -49,7 +54,12 @@ class KeyLogin:
         code = None
         try:
             if verifier and 0 < len(key) <= MAX_KEY:
-                code = await self._keys.code(key, txn.scopes, verifier=verifier)
+                ask = partial(self._keys.code, key, txn.scopes, verifier=verifier)
+                code = await self._guesses.counted(request, "", ask)
+        except TooManyGuesses as error:
+            page = pages.problem(request, 429)
+            page.headers["Retry-After"] = str(max(1, round(error.seconds)))
+            return page
         except RedmineError as error:
             return pages.problem(request, 503, error)
         if code is None:

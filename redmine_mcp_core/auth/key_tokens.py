@@ -7,7 +7,6 @@ client stand for the key as others stand for Redmine's tokens.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from redmine_mcp_core.auth.api_keys import (
     KeyVerifier,
     credential_of,
 )
+from redmine_mcp_core.auth.digests import digest_of
 from redmine_mcp_core.auth.identity import IDENTITY, identity
 from redmine_mcp_core.storage import TokenStore
 
@@ -46,7 +46,7 @@ class KeyTokens:
         if await self._verifier.user(credential_of(API_KEY, key)) is None:
             return None
         code = _PREFIX + secrets.token_urlsafe(32)
-        record = {"ticket": str(KeyTicket(key, tuple(scopes))), "sign_in": _digest(verifier)}
+        record = {"ticket": str(KeyTicket(key, tuple(scopes))), "sign_in": digest_of(verifier)}
         await self._store.put(code, record, collection=_CODES, ttl=CODE_SECONDS)
         return code
 
@@ -59,7 +59,7 @@ class KeyTokens:
             return None
         record = await self._store.pop(code, collection=_CODES)
         ticket = KeyTicket.read(record["ticket"]) if record else None
-        if record is None or ticket is None or record["sign_in"] != _digest(verifier):
+        if record is None or ticket is None or record["sign_in"] != digest_of(verifier):
             raise OAuthError(error="invalid_grant")
         return await self.renew(ticket)
 
@@ -80,7 +80,3 @@ class KeyTokens:
             "scope": " ".join(ticket.scopes),
             IDENTITY: identity(user),
         }
-
-
-def _digest(verifier: str) -> str:
-    return hashlib.sha256(verifier.encode()).hexdigest()

@@ -23,9 +23,9 @@ def of_resource(mcp_url: str) -> str:
 class ExtendedMetadata:
     """FastMCP's metadata document with entries of ours: lists are prolonged, the rest is set."""
 
-    def __init__(self, endpoint: ASGIApp, entries: Mapping[str, Any]) -> None:
-        self._endpoint = endpoint
+    def __init__(self, entries: Mapping[str, Any], endpoint: ASGIApp) -> None:
         self._entries = entries
+        self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "GET":

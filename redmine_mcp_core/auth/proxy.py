@@ -8,19 +8,16 @@ and "Redmine cannot be asked".
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from cachetools import TTLCache
 from fastmcp.server.auth import AccessToken
 from fastmcp.server.auth.jwt_issuer import JWTIssuer
-from fastmcp.server.auth.oauth_proxy.models import (
-    UpstreamTokenSet,
-)
+from fastmcp.server.auth.oauth_proxy.models import UpstreamTokenSet
 from fastmcp.server.auth.oauth_proxy.upstream import AsyncOAuth2Client
-from key_value.aio.protocols import AsyncKeyValue
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
 from mcp.server.auth.provider import AuthorizationParams, AuthorizeError
@@ -28,39 +25,41 @@ from mcp.shared.auth import OAuthClientInformationFull
 from starlette.authentication import AuthenticationBackend, AuthenticationError
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from redmine_mcp_core.auth import endpoints, key_login, pages, revocation
 from redmine_mcp_core.auth.account_access import AccountVerifier
 from redmine_mcp_core.auth.accounts import ServiceAccounts
-from redmine_mcp_core.auth.api_keys import KeyTicket, KeyVerifier
+from redmine_mcp_core.auth.answers import cannot_ask
+from redmine_mcp_core.auth.api_keys import KeyTicket
 from redmine_mcp_core.auth.clients import Clients
 from redmine_mcp_core.auth.connections import Connections
 from redmine_mcp_core.auth.consent import ConsentProxy
 from redmine_mcp_core.auth.device import DeviceFlow
+from redmine_mcp_core.auth.digests import digest_of
+from redmine_mcp_core.auth.guesses import Guesses
 from redmine_mcp_core.auth.header import HeaderBackend
 from redmine_mcp_core.auth.identity import IDENTITY
 from redmine_mcp_core.auth.issuing import TokenIssuer, key_id
 from redmine_mcp_core.auth.key_tokens import KeyTokens
 from redmine_mcp_core.auth.proxy_store import ProxyStore
 from redmine_mcp_core.auth.registration import RegistrationProxy
-from redmine_mcp_core.auth.session_proxy import RETRY_AFTER, SessionProxy, began
+from redmine_mcp_core.auth.session_proxy import SessionProxy, began
 from redmine_mcp_core.auth.sessions import DAY, TOUCH_SECONDS, Bounds, Session, Sessions
 from redmine_mcp_core.auth.signing import Keyring
 from redmine_mcp_core.auth.step_up import SESSION
-from redmine_mcp_core.auth.upstream import RedmineTokenClient, allowed, revoke, sign_in_problem
+from redmine_mcp_core.auth.upstream import RedmineTokenClient, SignIn, revoke, sign_in
 from redmine_mcp_core.auth.verifier import RedmineTokenVerifier, outage
 from redmine_mcp_core.auth.visits import Visits
 from redmine_mcp_core.events import Event, EventKind
-from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import Gateway, RedmineError
 from redmine_mcp_core.settings import Settings
 from redmine_mcp_core.storage import StoreError, TokenStore
 
 RECENT_SECONDS = 300
-"""How long a sign-in goes on while the token store is away."""
+"""How long what was verified goes on to hold while the token store is away."""
 RECENT_SIZE = 10_000
 REFRESH_AHEAD = 60
 """Seconds before the end of a Redmine token at which it is renewed."""
@@ -76,14 +75,13 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
         gateway: Gateway,
         store: TokenStore,
         verifier: RedmineTokenVerifier,
-        keys: KeyVerifier,
         jwt_signing_key: bytes,
         scopes: Sequence[str],
-        plugins: Plugins,
+        emit: Callable[[Event], None],
     ) -> None:
         self._gateway = gateway
         self._settings = settings
-        self._plugins = plugins
+        self._emit = emit
         bounds = Bounds(
             idle=int(settings.mcp_session_idle_days * DAY),
             absolute=int(settings.mcp_session_days * DAY),
@@ -92,19 +90,17 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
         self.keep_sessions(store, Sessions(store, bounds, redmine_url=gateway.base_url))
         clients = Clients(store, allowed_redirect_uris=settings.mcp_allowed_redirect_uris)
         self.keep_clients(clients, store, settings.mcp_registration)
-        self._recent: TTLCache[bytes, AccessToken] = TTLCache(RECENT_SIZE, RECENT_SECONDS)
-        self._touched: TTLCache[bytes, bool] = TTLCache(RECENT_SIZE, TOUCH_SECONDS)
+        self._recent: TTLCache[str, AccessToken] = TTLCache(RECENT_SIZE, RECENT_SECONDS)
+        self._touched: TTLCache[str, bool] = TTLCache(RECENT_SIZE, TOUCH_SECONDS)
         self._revoking: set[asyncio.Task[None]] = set()
-        self.keys = keys
+        self.keys = verifier.keys
         self._accounts = ServiceAccounts(store)
-        self._account_verifier = AccountVerifier(self._accounts, keys)
-        self.keyring = Keyring(
-            cast("TokenStore", ProxyStore(store, outage.set)),
-            settings.mcp_signing_algorithm,
-            lifetime=bounds.absolute,
-        )
+        self._account_verifier = AccountVerifier(self._accounts, self.keys)
+        noting = cast("TokenStore", ProxyStore(store, outage.set))
+        self.keyring = Keyring(noting, settings.mcp_signing_algorithm, lifetime=bounds.absolute)
         self._key_tokens = KeyTokens(store, self.keys)
-        keyed = key_login.KeyLogin(self, self._key_tokens, gateway.base_url)
+        self._guesses = Guesses(store)
+        keyed = key_login.KeyLogin(self, self._key_tokens, self._guesses, gateway.base_url)
         visits = Visits(self, store, key=jwt_signing_key, base_url=settings.public_url)
         self.keep_consent(visits, keyed, settings.mcp_sign_in, gateway.base_url)
         self._device = DeviceFlow(self, visits, store)
@@ -125,7 +121,7 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
             forward_resource=False,
             allowed_client_redirect_uris=settings.mcp_allowed_redirect_uris or None,
             enable_cimd=settings.mcp_registration != "closed",
-            client_storage=cast("AsyncKeyValue", ProxyStore(store, outage.set)),
+            client_storage=noting,
             jwt_signing_key=jwt_signing_key,
             # Redmine approves silently after the first grant, so this page is all that stands
             # between a user and a stranger's client.
@@ -205,7 +201,12 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
         if KeyTicket.read(access_token):
             return
         task = asyncio.create_task(
-            revoke(super().upstream_client(), self._gateway.base_url, access_token)
+            revoke(
+                super().upstream_client(),
+                self._gateway.base_url,
+                access_token,
+                certificates=self.upstream_certificates,
+            )
         )
         self._revoking.add(task)
         task.add_done_callback(self._revoking.discard)
@@ -218,12 +219,11 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
         return not self._revoking
 
     def tell(self, kind: EventKind, session: Session | None, reason: str | None = None) -> None:
-        if session is None:
-            self._plugins.emit(Event(kind, reason=reason))
-            return
-        self._plugins.emit(
-            Event(kind, session.user_id, session.client_id, reason=reason, login=session.login)
-        )
+        event = Event(kind, reason=reason)
+        if session is not None:
+            user, client = session.user_id, session.client_id
+            event = replace(event, user_id=user, client_id=client, login=session.login)
+        self._emit(event)
 
     # -- Who signs -----------------------------------------------------------------------------
 
@@ -233,24 +233,31 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
     async def before_tokens(self, token: str | None = None) -> None:
         await self.keyring.ready(key_id(token) if token else None)
 
-    async def end_sessions_of_client(self, client_id: str) -> None:
-        for session in await self.sessions.of_client(client_id):
-            await self.end_session(session.id, "client_deleted")
-
     # -- The client side -----------------------------------------------------------------------
 
     async def load_access_token(self, token: str) -> AccessToken | None:
-        """The Redmine token behind one of ours, with the user's name and the client's id.
+        """The Redmine credential behind a token of ours, with the user's name and the client's id.
 
         While the store is away, what it said of a token a moment ago goes on to hold.
         Raises: ``AuthenticationError`` when it or Redmine cannot be asked, which is no refusal.
         """
-        if self._account_verifier.takes(token):
-            try:
-                return await self._account_verifier.verify(token)
-            except (RedmineError, StoreError) as error:
+        digest = digest_of(token)
+        of_account = self._account_verifier.takes(token)
+        verify = self._account_verifier.verify if of_account else self._verify_session
+        try:
+            access = await verify(token)
+        except (RedmineError, StoreError) as error:
+            recent = self._recent.get(digest) if isinstance(error, StoreError) else None
+            if recent is None:
                 raise AuthenticationError("neither refused nor verified") from error
-        digest = hashlib.sha256(token.encode()).digest()
+            return recent
+        if access is None:
+            self._recent.pop(digest, None)  # it was refused: no outage brings it back
+            return None
+        self._recent[digest] = access
+        return access
+
+    async def _verify_session(self, token: str) -> AccessToken | None:
         unset = outage.set(None)
         try:
             verified = await super().load_access_token(token)
@@ -258,14 +265,12 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
         finally:
             outage.reset(unset)
         if verified is None:
-            if problem is None:
-                self._recent.pop(digest, None)  # it was refused: no outage brings it back
-            recent = self._recent.get(digest) if isinstance(problem, StoreError) else None
-            if problem and recent is None:
-                raise AuthenticationError("neither refused nor verified")
-            return recent
+            if problem:
+                raise problem
+            return None
         claims = self.claims_of(token)
-        known = verified.model_copy(
+        await self._touch(claims["jti"], token)
+        return verified.model_copy(
             update={
                 "client_id": claims["client_id"],
                 "claims": {
@@ -275,25 +280,22 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
                 },
             }
         )
-        self._recent[digest] = known
-        await self._touch(digest, token)
-        return known
 
-    async def _touch(self, digest: bytes, token: str) -> None:
+    async def _touch(self, token_id: str, token: str) -> None:
         """Note that a session is in use; the next request will do if the store is away."""
-        if digest in self._touched:
+        if token_id in self._touched:
             return
-        self._touched[digest] = True
+        self._touched[token_id] = True
         try:
             if session_id := await self.upstream_token_id(token, "access"):
                 await self.sessions.touch(session_id)
         except StoreError:
-            self._touched.pop(digest, None)
+            self._touched.pop(token_id, None)
 
     def get_middleware(self) -> list[Middleware]:
         backend: AuthenticationBackend = BearerAuthBackend(self)
         if "header" in self._settings.mcp_sign_in:
-            backend = HeaderBackend(self.keys, lambda: self.offered_scopes, backend)
+            backend = HeaderBackend(self.keys, lambda: self.offered_scopes, self._guesses, backend)
         return [
             Middleware(AuthenticationMiddleware, backend=backend, on_error=cannot_ask),
             Middleware(AuthContextMiddleware),
@@ -310,9 +312,8 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
                 self,
                 self._accounts,
                 self.keyring,
-                cannot_ask=cannot_ask,
                 grants=self._device.grants,
-                entries={**self._device.entries, **revocation.entries(str(self.base_url))},
+                entries={**self._device.entries, **revocation.entries(self)},
             ),
             revocation.route(self),
             *self._device.routes(),
@@ -337,32 +338,19 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
         denied = "error" in request.query_params
         if denied and txn and not self.same_browser(request, txn):
             return pages.problem(request, 403)
-        unset, unset_outage = sign_in_problem.set(None), outage.set(None)
-        unset_allowed = allowed.set(frozenset(txn.scopes if txn else ()))
+        returning = SignIn(frozenset(txn.scopes if txn else ()))
+        unset, unset_outage = sign_in.set(returning), outage.set(None)
         try:
             answer = await super().callback(request)
-            problem = sign_in_problem.get()
             store_is_away = isinstance(outage.get(), StoreError)
         finally:
-            sign_in_problem.reset(unset)
+            sign_in.reset(unset)
             outage.reset(unset_outage)
-            allowed.reset(unset_allowed)
+        problem = returning.problem
         if answer.status_code >= 400 or denied:
             reason = problem.code if problem else "denied" if denied else "bad_callback"
-            self._plugins.emit(Event(EventKind.SIGN_IN_FAILED, reason=reason))
+            self.tell(EventKind.SIGN_IN_FAILED, None, reason)
         if answer.status_code < 400:
             return answer
         status = 503 if store_is_away else answer.status_code
         return pages.problem(request, status, problem)
-
-
-def cannot_ask(_request: HTTPConnection, _error: AuthenticationError) -> Response:
-    """The answer where neither Redmine nor the store can be asked: no refusal."""
-    return JSONResponse(
-        {
-            "error": "temporarily_unavailable",
-            "error_description": "Redmine cannot be asked just now. Keep your tokens, try again.",
-        },
-        status_code=503,
-        headers={"Retry-After": str(RETRY_AFTER)},
-    )

@@ -7,12 +7,12 @@ the others get what that one got.
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from mcp.shared.auth import OAuthToken
 
+from redmine_mcp_core.auth.digests import digest_of
 from redmine_mcp_core.storage import Lease, TokenStore
 
 GRACE_SECONDS = 30
@@ -38,14 +38,14 @@ class RefreshOnce:
     def alone(self, upstream_token_id: str) -> AbstractAsyncContextManager[Lease]:
         """Within this block nobody else refreshes these tokens, on any replica.
 
-        It is made with ``asynccontextmanager``, which cannot pass on the SDK's frozen exceptions
-        (``TokenError``): let none of them leave the block.
+        No ``TokenError`` may leave the block: it is frozen, and ``asynccontextmanager`` cannot
+        pass it on.
         """
         return self._store.lock(f"refresh:{upstream_token_id}", ttl=LOCK_SECONDS, wait=WAIT_SECONDS)
 
     async def recall(self, refresh_token: str, client_id: str) -> OAuthToken | None:
         """What this refresh token gave a moment ago, to the same client."""
-        record = await self._store.get(_digest(refresh_token), collection=_ANSWERS)
+        record = await self._store.get(digest_of(refresh_token), collection=_ANSWERS)
         if record is None or record["client_id"] != client_id:
             return None
         return OAuthToken.model_validate(record["answer"])
@@ -55,15 +55,11 @@ class RefreshOnce:
     ) -> None:
         """Keep an answer for the moment, and for long that this refresh token was used."""
         record: dict[str, Any] = {"client_id": client_id, "answer": answer.model_dump(mode="json")}
-        digest = _digest(refresh_token)
+        digest = digest_of(refresh_token)
         await self._store.put(digest, record, collection=_ANSWERS, ttl=GRACE_SECONDS)
         await self._store.put(digest, {"session": session_id}, collection=_USED, ttl=self._used_for)
 
     async def session_of_used(self, refresh_token: str) -> str | None:
         """The session that a used refresh token belonged to; None for any other token."""
-        record = await self._store.get(_digest(refresh_token), collection=_USED)
+        record = await self._store.get(digest_of(refresh_token), collection=_USED)
         return record["session"] if record else None
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -16,16 +16,18 @@ from mcp.server.auth.provider import AuthorizationCode, RefreshToken
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, request_response
 
-from redmine_mcp_core.auth import pages, redirects
+from redmine_mcp_core.auth import name_lookups, pages, redirects
+from redmine_mcp_core.auth.answers import NOT_STORED, refused
 from redmine_mcp_core.auth.client_metadata import Metadata
 from redmine_mcp_core.auth.clients import Client, Clients
 from redmine_mcp_core.observability.logs import log
-from redmine_mcp_core.seams import DocumentFetcher, OpenOAuthProxy
+from redmine_mcp_core.seams import DocumentFetcher, OpenOAuthProxy, look_names_up_with
 from redmine_mcp_core.storage import TokenStore
 
 PATH = "/register"
@@ -37,8 +39,6 @@ records of a few kilobytes. The bounds per address stand before this."""
 HOUR = 3600
 
 Openness = Literal["open", "metadata-documents-only", "closed"]
-
-_NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class RegistrationProxy(OpenOAuthProxy):
@@ -66,7 +66,7 @@ class RegistrationProxy(OpenOAuthProxy):
             return await self.clients.get(client_id)
         if redirects.problem(client_id):  # an address that could be read as another one
             return None
-        if urlsplit(client_id).port not in {None, 443}:  # we try out no ports for anybody
+        if urlsplit(client_id).port not in {None, name_lookups.PORT}:
             return None
         described = await super().registered_client(client_id)
         if not isinstance(described, ProxyDCRClient):
@@ -95,11 +95,11 @@ class RegistrationProxy(OpenOAuthProxy):
 
     def get_routes(self, mcp_path: str | None = None) -> list[Route]:
         self.fetch_documents_with(DocumentFetcher())
+        look_names_up_with(name_lookups.look_up)
         if self.client_registration_options:
             self.client_registration_options.enabled = self._openness == "open"
-        base = str(self.base_url).rstrip("/")
         routes = [
-            _with_page(route, f"{base}/consent?") if route.path == "/authorize" else route
+            _with_page(route, self.url("/consent?")) if route.path == "/authorize" else route
             for route in super().get_routes(mcp_path)
             if route.path != PATH
         ]
@@ -114,8 +114,11 @@ class RegistrationProxy(OpenOAuthProxy):
             return metadata
         if await self._counters.increment("registrations", window=HOUR) > PER_HOUR:
             log.warning("too_many_registrations", per_hour=PER_HOUR)
-            return _error(
-                "temporarily_unavailable", "Too many clients registered just now.", 429, HOUR
+            return refused(
+                "temporarily_unavailable",
+                "Too many clients registered just now.",
+                429,
+                headers={"Retry-After": str(HOUR)},
             )
         client, token = await self.clients.register(metadata)
         log.info("client_registered", client_id=client.client_id)
@@ -130,14 +133,14 @@ class RegistrationProxy(OpenOAuthProxy):
             return JSONResponse(
                 {"error": "invalid_token"},
                 401,
-                {**_NOT_STORED, "WWW-Authenticate": 'Bearer error="invalid_token"'},
+                {**NOT_STORED, "WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
         match request.method:
             case "PUT":
                 return await self._change(client, token, await request.body())
             case "DELETE":
                 await self._delete(client_id)
-                return Response(status_code=204, headers=_NOT_STORED)
+                return Response(status_code=204, headers=NOT_STORED)
             case _:
                 return self._information(client, token)
 
@@ -165,11 +168,11 @@ class RegistrationProxy(OpenOAuthProxy):
             name = str(first["loc"][0]) if first["loc"] else "The body"
             code = "redirect_uri" if name == "redirect_uris" else "client_metadata"
             message = first["msg"].removeprefix("Value error, ")
-            return _error(f"invalid_{code}", f"{name}: {message}.")
+            return refused(f"invalid_{code}", f"{name}: {message}.")
         if client_id is not None and asked.client_id != client_id:
-            return _error("invalid_client_metadata", "client_id is not that of this registration.")
+            return refused("invalid_client_metadata", "client_id is not that of this registration.")
         if fault := asked.redirect_problem(self.clients.allowed_redirect_uris):
-            return _error("invalid_redirect_uri", fault)
+            return refused("invalid_redirect_uri", fault)
         return asked
 
     def _information(self, client: Client, token: str, status: int = 200) -> Response:
@@ -178,25 +181,16 @@ class RegistrationProxy(OpenOAuthProxy):
             {
                 **client.described(),
                 "registration_access_token": token,
-                "registration_client_uri": (
-                    f"{str(self.base_url).rstrip('/')}{PATH}/{client.client_id}"
-                ),
+                "registration_client_uri": self.url(f"{PATH}/{client.client_id}"),
             },
             status,
-            _NOT_STORED,
+            NOT_STORED,
         )
 
 
 class _Request(Metadata):
     client_id: str | None = None
     """Named in a change; at a registration the server chooses it (RFC 7592, section 2.2)."""
-
-
-def _error(code: str, description: str, status: int = 400, retry_after: int = 0) -> Response:
-    headers = {"Retry-After": str(retry_after)} if retry_after else {}
-    return JSONResponse(
-        {"error": code, "error_description": description}, status, {**_NOT_STORED, **headers}
-    )
 
 
 def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]], *methods: str) -> Route:
@@ -220,8 +214,16 @@ def _with_page(route: Route, consent: str) -> Route:
     ask: Any = route.endpoint
 
     async def authorize(request: Request) -> Response:
-        answer: Response = await ask(request)
-        if "text/html" not in request.headers.get("accept", ""):
+        for_person = "text/html" in request.headers.get("accept", "")
+        try:
+            answer: Response = await ask(request)
+        except HTTPException as busy:
+            if not for_person:
+                raise
+            page = pages.problem(request, busy.status_code, "client_unasked")
+            page.headers.update(busy.headers or {})
+            return page
+        if not for_person:
             return answer
         if answer.status_code == 400:
             return pages.problem(request, 400, "unknown_client")

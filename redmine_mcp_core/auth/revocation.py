@@ -12,19 +12,19 @@ from typing import Any
 
 from mcp.server.auth.routes import cors_middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from redmine_mcp_core.auth.answers import NOT_STORED, refused
 from redmine_mcp_core.auth.session_proxy import SessionProxy, postponing
 
 PATH = "/revoke"
-_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-def entries(base_url: str) -> dict[str, Any]:
+def entries(proxy: SessionProxy) -> dict[str, Any]:
     """What the metadata of the authorization server says of it (RFC 8414, section 2)."""
     return {
-        "revocation_endpoint": f"{base_url.rstrip('/')}{PATH}",
+        "revocation_endpoint": proxy.url(PATH),
         "revocation_endpoint_auth_methods_supported": ["none"],
     }
 
@@ -43,16 +43,12 @@ def revocation_endpoint(proxy: SessionProxy) -> Callable[[Request], Awaitable[Re
         token, client_id = str(form.get("token") or ""), str(form.get("client_id") or "")
         if not token or not client_id:
             missing = "token" if not token else "client_id"
-            return JSONResponse(
-                {"error": "invalid_request", "error_description": f"{missing} is missing"},
-                status_code=400,
-                headers=_HEADERS,
-            )
+            return refused("invalid_request", f"{missing} is missing")
         with postponing():
             session_id = await proxy.session_id_of(token)
             tokens = await proxy.upstream_tokens(session_id) if session_id else None
             if session_id and tokens and tokens.client_id == client_id:
                 await proxy.end_session(session_id, "revoked_by_client")
-        return Response(status_code=200, headers=_HEADERS)
+        return Response(status_code=200, headers=NOT_STORED)
 
     return revoke

@@ -7,7 +7,6 @@ replicas that refresh at once, an upstream server that is away, and sessions tha
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +17,8 @@ from mcp.server.auth.provider import AuthorizationCode, RefreshToken, TokenError
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from starlette.exceptions import HTTPException
 
+from redmine_mcp_core.auth.answers import RETRY_AFTER
+from redmine_mcp_core.auth.digests import digest_of
 from redmine_mcp_core.auth.refresh import RefreshOnce
 from redmine_mcp_core.auth.sessions import Session, Sessions
 from redmine_mcp_core.auth.upstream import as_redmine_error
@@ -28,8 +29,6 @@ from redmine_mcp_core.redmine import RedmineError
 from redmine_mcp_core.seams import OpenOAuthProxy
 from redmine_mcp_core.storage import StoreError, TokenStore
 
-RETRY_AFTER = 5
-"""Seconds that a client is asked to wait while Redmine or the store cannot be asked."""
 USED_CODE_SECONDS = 600
 """How long a used code is remembered, to end what was got with it when it comes again."""
 
@@ -83,7 +82,7 @@ class SessionProxy(OpenOAuthProxy):
         The second one ends what the first one got (RFC 6749, section 4.1.2): somebody else has
         the code.
         """
-        claim = hashlib.sha256(authorization_code.code.encode()).hexdigest()
+        claim = digest_of(authorization_code.code)
         if not await self._store.set_if_absent(
             claim, {"session": None}, collection=_CODES, ttl=USED_CODE_SECONDS
         ):
@@ -110,7 +109,7 @@ class SessionProxy(OpenOAuthProxy):
         FastMCP has forgotten it by then."""
         code = await super().load_authorization_code(client, authorization_code)
         if code is None:
-            await self._end_what_came_of(hashlib.sha256(authorization_code.encode()).hexdigest())
+            await self._end_what_came_of(digest_of(authorization_code))
         return code
 
     async def _end_what_came_of(self, claim: str) -> None:
@@ -128,12 +127,14 @@ class SessionProxy(OpenOAuthProxy):
                 raise LookupError("The session ended meanwhile")
             if stored.access_token != tokens.access_token:
                 return stored
+            unset = began.set(stored.created_at)
             try:
-                with _OfSession(stored):
-                    return await super().refresh_upstream(stored)
+                return await super().refresh_upstream(stored)
             except (httpx2.HTTPError, RedmineError) as error:
                 outage.set(as_redmine_error(error))
                 raise
+            finally:
+                began.reset(unset)
 
     async def load_refresh_token(
         self, client: OAuthClientInformationFull, refresh_token: str
@@ -165,21 +166,20 @@ class SessionProxy(OpenOAuthProxy):
         Raises: ``HTTPException`` 503 while Redmine or the store cannot be asked, which ends
         nothing: the refresh token stays good.
         """
-        token, client_id = refresh_token.token, client.client_id or ""
-        refused: TokenError | None = None
+        token = refresh_token.token
+        answer: OAuthToken | TokenError | None
         with self._refreshing():
             async with self._once.alone(token):
-                answer = await self._once.recall(token, client_id)
+                answer = await self._once.recall(token, client.client_id or "")
                 token_id = await self.upstream_token_id(token, "refresh")
                 if answer is None and token_id is not None:
-                    try:
-                        answer = await self._refreshed(client, refresh_token, scopes, token_id)
-                    except TokenError as error:
-                        refused = error
-            if refused and token_id:
+                    answer = await self._refreshed(client, refresh_token, scopes, token_id)
+            if isinstance(answer, TokenError) and token_id is not None:
                 await self.end_session(token_id, "refused_by_redmine")
         if answer is None:
-            raise refused or TokenError("invalid_grant", "This refresh token was used or revoked")
+            answer = TokenError("invalid_grant", "This refresh token was used or revoked")
+        if isinstance(answer, TokenError):
+            raise answer
         return answer
 
     async def _refreshed(
@@ -188,25 +188,28 @@ class SessionProxy(OpenOAuthProxy):
         refresh_token: RefreshToken,
         scopes: list[str],
         token_id: str,
-    ) -> OAuthToken | None:
-        refused: TokenError | None = None
+    ) -> OAuthToken | TokenError | None:
+        """The tokens that follow; why there are none; None if the session is gone.
+
+        The refusal is returned, since ``contextmanager``, which the locks are made with, cannot
+        pass on the SDK's frozen exceptions.
+        """
         async with self._once.alone(token_id):
             tokens = await self.upstream_tokens(token_id)
             if tokens is None:
                 return None
+            if self.sessions.bounds.refreshable_for(tokens.created_at) <= 0:
+                return TokenError("invalid_grant", "This session is over. Sign in again.")
+            unset = began.set(tokens.created_at)
             try:
-                if self.sessions.bounds.refreshable_for(tokens.created_at) <= 0:
-                    raise TokenError("invalid_grant", "This session is over. Sign in again.")
-                with _OfSession(tokens):
-                    answer = await super().exchange_refresh_token(client, refresh_token, scopes)
+                answer = await super().exchange_refresh_token(client, refresh_token, scopes)
             except TokenError as error:
-                refused = error
-            else:
-                await self._once.remember(
-                    refresh_token.token, client.client_id or "", answer, session_id=token_id
-                )
-        if refused:
-            raise refused
+                return error
+            finally:
+                began.reset(unset)
+            await self._once.remember(
+                refresh_token.token, client.client_id or "", answer, session_id=token_id
+            )
         self.tell(EventKind.REFRESHED, await self.sessions.get(token_id))
         return answer
 
@@ -238,6 +241,10 @@ class SessionProxy(OpenOAuthProxy):
         if tokens is not None:
             self.tell(_ENDINGS.get(reason, EventKind.REVOKED), session, reason)
 
+    async def end_sessions_of_client(self, client_id: str) -> None:
+        for session in await self.sessions.of_client(client_id):
+            await self.end_session(session.id, "client_deleted")
+
     async def session_id_of(self, token: str) -> str | None:
         """The session of an access or a refresh token of ours, used ones included."""
         return (
@@ -255,19 +262,3 @@ def postponing() -> Iterator[None]:
     except (httpx2.HTTPError, StoreError, RedmineError) as error:
         log.warning("refresh_postponed", reason=type(error).__name__)
         raise HTTPException(503, headers={"Retry-After": str(RETRY_AFTER)}) from None
-
-
-class _OfSession:
-    """Within this block, "now" is in the life of that session.
-
-    A class, since ``contextmanager`` cannot pass on the SDK's frozen exceptions (``TokenError``).
-    """
-
-    def __init__(self, tokens: UpstreamTokenSet) -> None:
-        self._began = tokens.created_at
-
-    def __enter__(self) -> None:
-        self._unset = began.set(self._began)
-
-    def __exit__(self, *_: object) -> None:
-        began.reset(self._unset)

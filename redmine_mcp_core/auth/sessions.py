@@ -8,11 +8,8 @@ them, for people who want to see their connections, for the bounds, and for endi
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
-
-from cachetools import TTLCache
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass, replace
 
 from redmine_mcp_core.storage import EncryptedStore, TokenStore
 
@@ -65,7 +62,6 @@ class Sessions:
         self._store = store
         self.bounds = bounds
         self._redmine_url = redmine_url
-        self._touched: TTLCache[str, bool] = TTLCache(100_000, TOUCH_SECONDS)
 
     async def begin(self, session: Session) -> list[Session]:
         """Add a session. Returns the ones that are too many for its user and are to be ended.
@@ -74,7 +70,7 @@ class Sessions:
         """
         await self._write(session)
         for owner in self._owners(session):
-            await self._change(owner, add=session.id)
+            await self._change(owner, session.id, listed=True)
         of_user = await self.of_user(session.user_id)
         surplus = len(of_user) - self.bounds.per_user
         others = [other for other in of_user if other.id != session.id]
@@ -94,12 +90,9 @@ class Sessions:
 
     async def touch(self, session_id: str) -> None:
         """Note that a session is in use, now and then."""
-        if session_id in self._touched:
-            return
-        self._touched[session_id] = True
         session = await self.get(session_id)
         if session and time.time() - session.used > TOUCH_SECONDS:
-            await self._write(Session(**{**asdict(session), "used": time.time()}))
+            await self._write(replace(session, used=time.time()))
 
     async def forget(self, session_id: str) -> Session | None:
         """Take a session off the list; the one it was. Ending its tokens is the caller's part."""
@@ -108,7 +101,7 @@ class Sessions:
             return None
         session = Session(**record)
         for owner in self._owners(session):
-            await self._change(owner, remove=[session.id])
+            await self._change(owner, session.id, listed=False)
         return session
 
     async def _write(self, session: Session) -> None:
@@ -122,14 +115,12 @@ class Sessions:
         live = [Session(**held) for held in found if held]
         return sorted(live, key=lambda session: -session.used)
 
-    async def _change(self, owner: str, *, add: str = "", remove: Iterable[str] = ()) -> None:
-        """Change whose sessions are which, dropping those that have run out meanwhile."""
+    async def _change(self, owner: str, session_id: str, *, listed: bool) -> None:
+        """List a session or strike it off, and with it those that have run out meanwhile."""
         async with self._store.lock(f"sessions of {owner}", ttl=LOCK_SECONDS):
-            kept: list[str] = [session.id for session in await self._listed(owner)]
-            gone = set(remove)
-            ids = list(dict.fromkeys([*kept, *([add] if add else [])]))
-            value: dict[str, Any] = {"ids": [item for item in ids if item not in gone]}
-            await self._store.put(owner, value, collection=_LISTS, ttl=self.bounds.absolute)
+            others = [held.id for held in await self._listed(owner) if held.id != session_id]
+            ids = [*others, session_id] if listed else others
+            await self._store.put(owner, {"ids": ids}, collection=_LISTS, ttl=self.bounds.absolute)
 
     def _owners(self, session: Session) -> list[str]:
         """Under whose names a session is listed. A client that is known by its metadata document

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from redmine_mcp_core.replaying import replayed
+from redmine_mcp_core.settings import MCP_PATH
 
 SESSION = "session"
 """The claim ``way`` of who signed in through us; others cannot be given more by asking again."""
@@ -33,15 +34,12 @@ class StepUp:
         self,
         app: ASGIApp,
         *,
-        path: str,
         needs: Needs,
         resource_metadata: str,
         calls_another: str,
     ) -> None:
-        """``path`` is where calls are posted; ``calls_another`` the tool that calls the one it is
-        given by name."""
+        """``calls_another`` is the tool that calls the one it is given by name."""
         self._app = app
-        self._path = path
         self._needs = needs
         self._resource_metadata = resource_metadata
         self._calls_another = calls_another
@@ -60,7 +58,7 @@ class StepUp:
 
     def _signed_in_with(self, scope: Scope) -> AccessToken | None:
         """The token of a call by somebody who signed in through us, and so could ask for more."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != self._path:
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != MCP_PATH:
             return None
         user = scope.get("user")
         token = user.access_token if isinstance(user, AuthenticatedUser) else None

@@ -10,12 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from redmine_mcp_core.auth.accounts import ServiceAccounts
-from redmine_mcp_core.auth.client_auth import (
-    NOT_STORED,
-    ClientSecret,
-    refused,
-    unknown_client,
-)
+from redmine_mcp_core.auth.answers import NOT_STORED, refused
+from redmine_mcp_core.auth.client_auth import ClientSecret, unknown_client
 from redmine_mcp_core.replaying import replayed
 
 PATH = "/token"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
@@ -31,13 +33,19 @@ from redmine_mcp_core.redmine import (
     Unreachable,
 )
 
-sign_in_problem: ContextVar[RedmineError | None] = ContextVar(
-    "redmine_mcp_sign_in_problem", default=None
-)
-"""Why the sign-in under way failed, for the page that says so."""
 
-allowed: ContextVar[frozenset[str]] = ContextVar("redmine_mcp_allowed", default=frozenset())
-"""The scopes that the person allowed in the sign-in under way, here and on our page."""
+@dataclass(slots=True)
+class SignIn:
+    """A sign-in that comes back from Redmine."""
+
+    allowed: frozenset[str] = frozenset()
+    """The scopes that the person allowed, here and on our page."""
+    problem: RedmineError | None = None
+    """Why it failed, for the page that says so."""
+
+
+sign_in: ContextVar[SignIn] = ContextVar("redmine_mcp_sign_in")
+"""The one under way."""
 
 
 def as_redmine_error(error: Exception) -> RedmineError:
@@ -83,12 +91,12 @@ class RedmineTokenClient:
         self.client_secret = client.client_secret
 
     async def fetch_token(self, url: str, **params: Any) -> dict[str, Any]:
-        """Redeem a code. Raises ``RedmineError``, which ``sign_in_problem`` keeps for the page."""
+        """Redeem a code. Raises ``RedmineError``, which ``sign_in`` keeps for the page."""
         try:
             answer = await self._redeem(url, params)
         except (RedmineError, OAuthError, httpx2.HTTPError, ValueError) as error:
             problem = as_redmine_error(error)
-            sign_in_problem.set(problem)
+            sign_in.get().problem = problem
             raise problem from None
         return self._bounded(answer)
 
@@ -111,7 +119,7 @@ class RedmineTokenClient:
                 "permission. Nothing was signed in."
             )
         # What Redmine is asked for stands in an address, and anybody can write another one.
-        if not set(answer["scope"].split()) <= allowed.get():
+        if not set(answer["scope"].split()) <= sign_in.get().allowed:
             raise Forbidden(
                 "Redmine granted more than was allowed on our page. Nothing was signed in. "
                 "Somebody may have passed a link on to you: start again from your client."
@@ -136,7 +144,9 @@ REVOKE_TRIES = 8
 """With pauses of up to two minutes: some ten minutes."""
 
 
-async def revoke(client: AsyncOAuth2Client, redmine_url: str, token: str) -> None:
+async def revoke(
+    client: AsyncOAuth2Client, redmine_url: str, token: str, *, certificates: ssl.SSLContext
+) -> None:
     """Have Redmine revoke a token and its refresh token. Never raises; a failure is logged."""
     form = {"token": token, "client_id": client.client_id}
     if client.client_secret:
@@ -147,7 +157,7 @@ async def revoke(client: AsyncOAuth2Client, redmine_url: str, token: str) -> Non
         stop=stop_after_attempt(REVOKE_TRIES),
     )
     try:
-        async with httpx2.AsyncClient(timeout=10) as http:
+        async with httpx2.AsyncClient(timeout=10, verify=certificates) as http:
             async for attempt in retrying:
                 with attempt:
                     answer = await http.post(f"{redmine_url}/oauth/revoke", data=form)

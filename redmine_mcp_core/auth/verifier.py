@@ -6,7 +6,6 @@ Redmine's tokens are opaque and introspection (RFC 7662) is off in Redmine 6.1
 
 from __future__ import annotations
 
-import hashlib
 import time
 from contextvars import ContextVar
 
@@ -14,14 +13,18 @@ from cachetools import TTLCache
 from fastmcp.server.auth import AccessToken, TokenVerifier
 
 from redmine_mcp_core.auth.api_keys import API_KEY, KeyTicket, KeyVerifier
+from redmine_mcp_core.auth.digests import digest_of
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.redmine import Credential, Gateway, RedmineError, Unauthorized
+from redmine_mcp_core.storage import StoreError
 
 CACHE_SECONDS = 30
 """How long a token that Redmine vouched for is trusted without asking again."""
 CACHE_SIZE = 10_000
 
-outage: ContextVar[Exception | None] = ContextVar("redmine_mcp_outage", default=None)
+outage: ContextVar[RedmineError | StoreError | None] = ContextVar(
+    "redmine_mcp_outage", default=None
+)
 """Why Redmine or the token store could not be asked about the token of the present request.
 
 FastMCP turns every failure to verify into "invalid token", and clients then throw their tokens
@@ -36,8 +39,8 @@ class RedmineTokenVerifier(TokenVerifier):
         super().__init__()
         self._gateway = gateway
         self._client_id = client_id
-        self._keys = keys
-        self._known: TTLCache[bytes, AccessToken] = TTLCache(CACHE_SIZE, CACHE_SECONDS)
+        self.keys = keys
+        self._known: TTLCache[str, AccessToken] = TTLCache(CACHE_SIZE, CACHE_SECONDS)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """What Redmine says of a token; None if it does not stand by it.
@@ -46,9 +49,19 @@ class RedmineTokenVerifier(TokenVerifier):
         scopes is refused because Redmine would take that as unrestricted.
         """
         ticket = KeyTicket.read(token)
-        if ticket is not None:
-            return await self._verify_key(ticket)
-        known = self._known.get(_digest(token))
+        try:
+            if ticket is None:
+                return await self._verify_bearer(token)
+            return await self.keys.verify(
+                API_KEY, ticket.key, scopes=ticket.scopes, client_id=self._client_id
+            )
+        except RedmineError as error:
+            log.warning("token_not_verified", reason=error.code)
+            outage.set(error)
+            return None
+
+    async def _verify_bearer(self, token: str) -> AccessToken | None:
+        known = self._known.get(digest_of(token))
         if known is not None and (known.expires_at or 0) > time.time():
             return known
         try:
@@ -56,10 +69,6 @@ class RedmineTokenVerifier(TokenVerifier):
                 "GET", "/oauth/token/info", credential=Credential.bearer(token)
             )
         except Unauthorized:
-            return None
-        except RedmineError as error:
-            log.warning("token_not_verified", reason=error.code)
-            outage.set(error)
             return None
         if info.get("application", {}).get("uid") != self._client_id or not info.get("scope"):
             return None
@@ -72,23 +81,9 @@ class RedmineTokenVerifier(TokenVerifier):
             expires_at=int(time.time()) + int(info["expires_in"]),
             claims={"sub": user_id, "iss": self._gateway.base_url},
         )
-        self._known[_digest(token)] = verified
+        self._known[digest_of(token)] = verified
         return verified
-
-    async def _verify_key(self, ticket: KeyTicket) -> AccessToken | None:
-        try:
-            return await self._keys.verify(
-                API_KEY, ticket.key, scopes=ticket.scopes, client_id=self._client_id
-            )
-        except RedmineError as error:
-            log.warning("token_not_verified", reason=error.code)
-            outage.set(error)
-            return None
 
     def forget(self, token: str) -> None:
         """Ask Redmine again about this token: its API has just refused it."""
-        self._known.pop(_digest(token), None)
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+        self._known.pop(digest_of(token), None)

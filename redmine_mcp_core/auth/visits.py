@@ -13,7 +13,7 @@ import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from fastmcp.server.auth.oauth_proxy.models import OAuthTransaction
@@ -24,8 +24,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from redmine_mcp_core.auth import pages
-from redmine_mcp_core.auth.cookies import Cookie
+from redmine_mcp_core.auth.cookies import Cookie, cookie_name
 from redmine_mcp_core.auth.proxy_store import TRANSACTION_SECONDS
+from redmine_mcp_core.seams import OpenOAuthProxy
 from redmine_mcp_core.storage import StoreError, TokenStore
 
 BROWSER_SECONDS = 3600
@@ -35,14 +36,6 @@ OWN_CLIENT_ID = "redmine-mcp:pages"
 """Our own pages as a client: a name that no registration produces, and no address."""
 
 _VISITS = "visits"
-
-
-class Authorizes(Protocol):
-    """What starts an authorization."""
-
-    async def authorize(
-        self, client: OAuthClientInformationFull, params: AuthorizationParams
-    ) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,9 @@ class Visit:
 class Visits:
     """The visits under way, in the token store, each bound to the browser that began it."""
 
-    def __init__(self, proxy: Authorizes, store: TokenStore, *, key: bytes, base_url: str) -> None:
+    def __init__(
+        self, proxy: OpenOAuthProxy, store: TokenStore, *, key: bytes, base_url: str
+    ) -> None:
         """``key`` signs cookies and forms; ``base_url`` is where people reach this server."""
         self._proxy = proxy
         self._store = store
@@ -155,6 +150,7 @@ class Visits:
     def cookie(self, name: str, seconds: int) -> Cookie:
         """A cookie for a page of ours."""
         https = self._base_url.startswith("https:")
+        name = cookie_name(name, self._base_url)
         return Cookie(name, key=self._key, https=https, seconds=seconds)
 
     def are_at(self, redirect_uri: str) -> bool:

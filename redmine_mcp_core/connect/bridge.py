@@ -67,8 +67,7 @@ class Bridge:
     async def _answer(self, request: Message, before: asyncio.Task[None] | None) -> None:
         if before:
             await asyncio.wait([before])
-        name = self._tools.refused_in(request) if request["method"] == "tools/call" else None
-        if name is not None:
+        if (name := self._tools.refused_in(request)) is not None:
             text = f"The tool {name} is not let through here (--allow-tool, --ignore-tool)."
             self._write(rpc.error(request["id"], text, rpc.INVALID_PARAMS))
             return
@@ -103,6 +102,8 @@ class Bridge:
         if message.get("method") == "notifications/cancelled":
             await self._cancel(message)
             return
+        if self._tools.refused_in(message) is not None:
+            return  # a call that wants no answer
         async with aclosing(self._server.post(message)) as replies:
             async for reply in replies:
                 self._write(reply)

@@ -104,8 +104,8 @@ async def _network(options: Options) -> AsyncIterator[Finding]:
             "Give the certificate of its authority as --ca-bundle, or have it renewed.",
         )
         return
-    except (OSError, TimeoutError) as error:
-        yield wrong(f"{url.host}:{port} accepts no connection: {error}", "Is the server running?")
+    except (OSError, TimeoutError):
+        yield wrong(f"{url.host}:{port} accepts no connection", "Is the server running?")
         return
     certificate = writer.get_extra_info("peercert")
     writer.close()

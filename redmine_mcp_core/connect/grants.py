@@ -160,7 +160,8 @@ async def by_device(asking: Asking, person: Person) -> Tokens:
     except (KeyError, TypeError, ValueError):
         raise SignInError("The authorization server's device code is incomplete.") from None
     complete = str(said.get("verification_uri_complete") or address)
-    checked_url(complete, allow_http=True)
+    for named in (address, complete):
+        checked_url(named, allow_http=True)
     person.tell(f"Open {address} on any device and enter the code {user_code}\n\n  {complete}\n")
     if person.uses_browser:
         await person.show(complete)

@@ -12,6 +12,12 @@ from redmine_mcp_core.connect.background import in_background
 _TERMINAL = "CON" if sys.platform == "win32" else "/dev/tty"
 
 
+def shown(text: str) -> str:
+    """A text as a terminal may show it: servers have a say in it, and no escape sequence of theirs
+    reaches the terminal."""
+    return "".join(char for char in text if char.isprintable() or char == "\n")
+
+
 class Person:
     """Somebody to ask. While the bridge runs, standard input belongs to the client."""
 
@@ -20,10 +26,8 @@ class Person:
 
     def tell(self, text: str) -> None:
         """Say something that is meant for this person; it may hold what no log may."""
-        # Servers have a say in it: no escape sequence of theirs reaches the terminal.
-        clean = "".join(char for char in text if char.isprintable() or char == "\n")
         with suppress(OSError):
-            print(clean, file=sys.stderr, flush=True)  # noqa: T201
+            print(shown(text), file=sys.stderr, flush=True)  # noqa: T201
 
     async def show(self, address: str) -> None:
         """Open the browser. It does no harm where there is none: the address was told, too."""

@@ -82,7 +82,9 @@ class Remote:
         else:
             if not rpc.is_request(message):
                 return
-        log.warning("message failed", method=message.get("method"), problem=problem)
+        # Nobody is told what became of a notification, and so the log is.
+        note = log.info if rpc.is_request(message) else log.warning
+        note("message failed", method=message.get("method"), problem=problem)
         if rpc.is_request(message):
             yield rpc.error(message["id"], problem, rpc.CONNECTION_CLOSED)
 
@@ -277,6 +279,8 @@ class Remote:
         if status >= 500 or status in BUSY:
             raise ConnectError(f"{self._host} answered {status}: try again later.")
         text = f"{self._host} answered {status}."
+        if status in {404, 405}:
+            text = f"{self._url} is no MCP endpoint ({status}): its address often ends in /mcp."
         return rpc.error(request_id, text, rpc.METHOD_NOT_FOUND)
 
     async def _reopen(self, lost: str | None) -> None:

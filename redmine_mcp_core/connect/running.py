@@ -84,8 +84,9 @@ async def sign_in_first(options: Options) -> None:
     """Sign in now, so that a client finds the sign-in when it starts a bridge.
 
     Raises:
-        ConnectError: it did not work out.
+        ConnectError: it did not work out, or the server could not be asked.
     """
+    refusal: dict[str, Any] = {}
     async with signed_in_client(options) as http:
         remote = Remote(http, options.url, Tools())
         opening = {
@@ -94,12 +95,11 @@ async def sign_in_first(options: Options) -> None:
             "capabilities": {},
         }
         async for reply in remote.post(rpc.request("sign-in", "initialize", opening)):
-            if "error" in reply:
-                log.debug("initialize refused", said=reply["error"])
+            refusal = reply.get("error") or refusal
         await remote.close()
         record = await Vault(options).read()
-    if record.tokens is None:
-        raise SignInError(f"Nobody is signed in to {options.url}.")
+    if record.tokens is None or refusal.get("code") == rpc.CONNECTION_CLOSED:
+        raise SignInError(str(refusal.get("message") or f"{options.url} wants no sign-in."))
 
 
 class _signals:  # noqa: N801 - a context manager

@@ -36,11 +36,15 @@ class Tools:
 
         FastMCP's servers can hide tools behind a ``call_tool``, which is given the name of another.
         """
-        params = params_of(message)
-        names = [params.get("name")]
-        if names == ["call_tool"] and isinstance(params.get("arguments"), dict):
-            names.append(params["arguments"].get("name"))
-        return next((n for n in names if isinstance(n, str) and not self.allows(n)), None)
+        if message.get("method") != "tools/call":
+            return None
+        call: Any = params_of(message)
+        while isinstance(call, dict):
+            name = call.get("name")
+            if isinstance(name, str) and not self.allows(name):
+                return name
+            call = call.get("arguments") if name == "call_tool" else None
+        return None
 
     def knows(self, name: str) -> bool:
         return name in self._listed

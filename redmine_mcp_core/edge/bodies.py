@@ -53,6 +53,8 @@ class Bodies:
             await self._app(scope, receive, send)
             return
         try:
+            if _is_multipart(headers):
+                raise _Refused(415, "Send a form as application/x-www-form-urlencoded.")
             limit = MAX_MCP_BODY if is_mcp(scope) else MAX_BODY
             body = await self._read(receive, limit, length)
             if _may_be_json(headers) and deeper_than(body, MAX_DEPTH):
@@ -98,6 +100,15 @@ def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
         elif name == b"transfer-encoding":
             length = length or 0
     return length
+
+
+def _is_multipart(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether it is a form with files: none is wanted here (RFC 6749, appendix B), and what reads
+    them keeps them in files."""
+    return any(
+        name == b"content-type" and value.lower().lstrip().startswith(b"multipart/")
+        for name, value in headers
+    )
 
 
 def _may_be_json(headers: list[tuple[bytes, bytes]]) -> bool:

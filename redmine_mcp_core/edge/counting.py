@@ -75,6 +75,14 @@ class SharedCounts:
         first, window.told = not window.told, True
         return Excess(window.ends - now, first)
 
+    def excess(self, name: str, limit: int) -> Excess | None:
+        """Whether a name is at its limit, as far as is known here. Counts nothing."""
+        now = self.clock()
+        window = self._windows.get(name)
+        if window is None or now >= window.ends or window.total + window.own < limit:
+            return None
+        return Excess(window.ends - now, first=False)
+
     async def _share(self, window: _Window, now: float) -> None:
         share, window.own = window.own, 0
         window.total += share  # for those who come while the store is asked

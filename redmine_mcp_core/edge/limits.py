@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_network
 from urllib.parse import parse_qs, unquote_plus
 
 from cachetools import LRUCache
@@ -21,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from redmine_mcp_core.edge.answers import refuse
 from redmine_mcp_core.edge.bodies import BODY
 from redmine_mcp_core.edge.counting import Excess, SharedCounts
-from redmine_mcp_core.edge.networks import parse_address
+from redmine_mcp_core.edge.networks import holder_of, parse_address
 
 
 class Area(StrEnum):
@@ -165,16 +164,14 @@ class CallerLimits:
 def countable(scope: Scope) -> str | None:
     """Whom a request counts for; None for this machine itself.
 
-    One person has a whole /64 of IPv6 addresses. What comes from this machine is a client on it,
-    or a proxy that ``MCP_TRUSTED_PROXIES`` does not name, whose users must not lock each other out.
+    What comes from this machine is a client on it, or a proxy that ``MCP_TRUSTED_PROXIES`` does not
+    name, whose users must not lock each other out.
     """
     text = (scope.get("client") or ("",))[0]
     address = parse_address(text)
     if address is None or address.is_loopback:
         return None
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, 64), strict=False))
-    return text
+    return holder_of(text)
 
 
 def callers(scope: Scope, area: Area) -> Iterator[tuple[Per, str]]:

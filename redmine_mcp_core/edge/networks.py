@@ -24,6 +24,14 @@ def parse_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def holder_of(text: str) -> str:
+    """Whom an address is counted as: one person has a whole /64 of IPv6 addresses."""
+    address = parse_address(text)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return text if address is None else str(address)
+
+
 class Networks:
     """A set of addresses, from ``10.0.0.0/8``, ``2001:db8::/32`` or a single ``192.0.2.7``."""
 

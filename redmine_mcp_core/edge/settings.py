@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode
@@ -19,7 +19,10 @@ def _split(value: Any) -> Any:
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
-Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Item = TypeVar("Item")
+ListOf = Annotated[list[Item], NoDecode, BeforeValidator(_split)]
+"""Written in one line, with commas or spaces between."""
+Words = ListOf[str]
 
 MCP_PATH = "/mcp"
 """Where clients speak MCP, below the public address."""

@@ -18,8 +18,8 @@ from fastmcp.exceptions import ToolError
 
 from redmine_mcp_core.auth.accounts import ServiceAccount, ServiceAccounts, new_client_id
 from redmine_mcp_core.observability.logs import redact
-from tests.auth.conftest import ping, sandbox_of
 from tests.support.servers import Running, Target, free_port, running_server
+from tests.support.signed_in import ping, sandbox_of
 
 ACCOUNT = "/my/account.json"
 GRANT = {"grant_type": "client_credentials"}
@@ -173,8 +173,8 @@ async def test_scopes_can_be_narrowed_and_not_widened(
     server: Running, nightly: ServiceAccount
 ) -> None:
     """``invalid_scope`` for one that the account lacks."""
-    narrow = await granted(server, nightly, scope="view_issues")
     wide = await granted(server, nightly, scope="view_issues edit_issues")
+    narrow = await granted(server, nightly, scope="view_issues")
 
     assert narrow.json()["scope"] == "view_issues"
     assert (wide.status_code, wide.json()["error"]) == (400, "invalid_scope")

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from tests.auth.conftest import sandbox_of
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import sign_in
+from tests.support.signed_in import sandbox_of
 
 CALLS = 1000
 AT_ONCE = 20

@@ -16,7 +16,6 @@ from redmine_mcp_core.auth import connections
 from redmine_mcp_core.auth.connections import least
 from redmine_mcp_core.auth.cookies import Cookie
 from redmine_mcp_core.storage import StoreUnavailable
-from tests.auth.conftest import ping, sandbox_of
 from tests.auth.test_device import NOWHERE
 from tests.auth.test_key_login import JWT_KEY, sign_in_by_key
 from tests.auth.test_session_life import proxy_of, user_id
@@ -33,6 +32,7 @@ from tests.support.sign_in import (
     sign_in,
     tokens_from,
 )
+from tests.support.signed_in import ping, sandbox_of
 
 
 async def open_page(browser: Browser, server: Running, login: str = "alice") -> None:

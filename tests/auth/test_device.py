@@ -15,13 +15,13 @@ from redmine_mcp_core.auth import device_codes
 from redmine_mcp_core.auth.client_metadata import DEVICE_GRANT
 from redmine_mcp_core.auth.device_codes import LIFETIME, TRIES, DeviceCodes
 from redmine_mcp_core.storage.memory import MemoryStore
-from tests.auth.conftest import ping, sandbox_of
 from tests.auth.test_key_login import JWT_KEY
 from tests.auth.test_session_life import proxy_of, revoke, user_id
 from tests.connect.people import Clicking, connected
 from tests.support.forms import Browser
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import Tokens, log_in_to_redmine, refresh, register, tokens_from
+from tests.support.signed_in import ping, sandbox_of
 
 GRANTS = ["authorization_code", "refresh_token", DEVICE_GRANT]
 NOWHERE = "http://nowhere.invalid/"

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
 from fastmcp.server.auth import AccessToken
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from redmine_mcp_core.auth.accounts import ServiceAccounts
 from redmine_mcp_core.auth.forward import ForwardAuth, identity_headers
-from tests.auth.conftest import redmine_token, sandbox_of
 from tests.auth.test_accounts import add
-from tests.support.processes import answers_with, until
-from tests.support.servers import Running, Target, free_port, running_server, serving
+from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import Tokens, sign_in
+from tests.support.signed_in import redmine_token, sandbox_of
 
 NAMES = {"x-redmine-user-id", "x-redmine-login", "x-redmine-name", "x-redmine-scopes"}
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-CONFIGURATION = Path(__file__).parents[2] / "deploy/forward-auth/nginx.conf"
 LOOPBACK = ["127.0.0.0/8"]
 
 
@@ -236,94 +226,3 @@ def test_it_can_be_asked_without_a_peer() -> None:
     }
     asyncio.run(gate(scope, None, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == 404
-
-
-# -- nginx -----------------------------------------------------------------------------------------
-
-
-async def _echo(request: Request) -> Response:
-    """The guarded service: it tells what it was sent."""
-    return JSONResponse({"path": request.url.path, "headers": dict(request.headers)})
-
-
-def adapted(text: str, ports: dict[str, int]) -> str:
-    """Our nginx configuration with the ports of a test, and without TLS."""
-    text = text.replace("redmine-mcp:8000", f"127.0.0.1:{ports['ours']}")
-    text = text.replace("wiki-mcp:9000", f"127.0.0.1:{ports['guarded']}")
-    text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{ports['nginx']};")
-    return re.sub(r".*ssl_certificate.*\n", "", text)
-
-
-@asynccontextmanager
-async def nginx(folder: Path, ports: dict[str, int]) -> AsyncIterator[str]:
-    assert NGINX is not None
-    (folder / "site.conf").write_text(adapted(CONFIGURATION.read_text(), ports))
-    places = "".join(
-        f"{kind}_temp_path {folder}/{kind};"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;"
-        f"events {{}} http {{ access_log off; {places} include {folder}/site.conf; }}"
-    )
-    process = await asyncio.create_subprocess_exec(
-        NGINX,
-        "-p",
-        str(folder),
-        "-c",
-        str(folder / "nginx.conf"),
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{ports['nginx']}"
-    try:
-        await until(lambda: answers_with(404, f"{url}/verify/"))
-        yield url
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
-async def test_nginx_guards_a_service_with_our_configuration(
-    sandbox: Target, tmp_path: Path
-) -> None:
-    """Who is signed in passes and is named; nobody else does, and no token gets through."""
-    ports = {name: free_port() for name in ("ours", "guarded", "nginx")}
-    public = f"http://127.0.0.1:{ports['nginx']}"
-    echo = Starlette(routes=[Route("/{path:path}", _echo, methods=["GET", "POST"])])
-    async with (
-        running_server(
-            sandbox,
-            port=ports["ours"],
-            mcp_public_url=public,
-            mcp_trusted_proxies=LOOPBACK,
-            redmine_timeout=0.5,
-        ) as server,
-        serving(echo, ports["guarded"]),
-        nginx(tmp_path, ports) as url,
-        httpx.AsyncClient(base_url=url) as http,
-    ):
-        tokens = await sign_in(url, scope="view_issues search_project")
-        few = await sign_in(url, "carol", scope="search_project")
-        bearer = {"Authorization": f"Bearer {tokens.access}"}
-        forged = {"X-Redmine-User-Id": "1", "X-Redmine-Login": "admin", "X-Redmine-Name": "Admin"}
-        passed = await http.post("/mcp/wiki", headers={**bearer, **forged}, json={})
-        nobody = await http.get("/mcp/wiki", headers=forged)
-        lacking = await http.get("/mcp/wiki", headers={"Authorization": f"Bearer {few.access}"})
-        inside = [await http.get(path, headers=bearer) for path in ("/verify", "/verify/x")]
-        sandbox_of(server).outage = True
-        server.host.mcp.auth.verifier.forget(redmine_token(server))  # type: ignore[union-attr]
-        away = await http.get("/mcp/wiki", headers={"Authorization": f"Bearer {few.access}"})
-
-    assert passed.status_code == 200
-    seen = passed.json()["headers"]
-    assert (seen["x-redmine-user-id"], seen["x-redmine-login"]) == ("5", "alice")
-    assert seen["x-redmine-name"] == "Alice Ace"
-    assert "view_issues" in seen["x-redmine-scopes"].split()
-    assert "authorization" not in seen
-    assert nobody.status_code == 401
-    assert f'resource_metadata="{public}/' in nobody.headers["www-authenticate"]
-    assert lacking.status_code == 403
-    assert 'error="insufficient_scope", scope="view_issues"' in lacking.headers["www-authenticate"]
-    assert [answer.status_code for answer in inside] == [404, 404]
-    assert (away.status_code, away.headers["retry-after"]) == (503, "5")

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 import httpx
 import pytest
 
-from tests.auth.conftest import ping, sandbox_of
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import sign_in
+from tests.support.signed_in import ping, sandbox_of
 
 CREDENTIALS = ["key", "basic"]
 

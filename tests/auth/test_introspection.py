@@ -10,10 +10,10 @@ import pytest
 
 from redmine_mcp_core.auth.accounts import ServiceAccounts
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
-from tests.auth.conftest import ping, redmine_token, sandbox_of
 from tests.auth.test_accounts import SCOPES, add
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import Tokens, sign_in
+from tests.support.signed_in import ping, redmine_token, sandbox_of
 
 INACTIVE = {"active": False}
 

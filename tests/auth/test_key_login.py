@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from redmine_mcp_core.auth.api_keys import KNOWN_SECONDS, KeyTicket
-from tests.auth.conftest import ping, sandbox_of
 from tests.auth.test_header import who
 from tests.auth.test_session_life import proxy_of, revoke
 from tests.auth.test_step_up import call
@@ -25,6 +24,7 @@ from tests.support.sign_in import (
     register,
     tokens_from,
 )
+from tests.support.signed_in import ping, sandbox_of
 
 JWT_KEY = "a-signing-key-of-our-own-000000"
 

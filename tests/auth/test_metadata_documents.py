@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fastmcp.server.auth import ssrf
 from fastmcp.server.auth.cimd import CIMDFetcher
-from fastmcp.server.auth.ssrf import SSRFFetchResponse
+from fastmcp.server.auth.ssrf import SSRFFetchError, SSRFFetchResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,7 +24,7 @@ from redmine_mcp_core.seams import DocumentFetcher
 from tests.auth.test_device import GRANTS, NOWHERE, ask, error, poll, sign_in_there
 from tests.support.forms import Browser
 from tests.support.servers import Running, Target, free_port, running_server, serving
-from tests.support.sign_in import REDIRECT_URI, authorize, pkce, redeem
+from tests.support.sign_in import REDIRECT_URI, authorization_url, authorize, pkce, redeem
 
 CLIENT_ID = "https://client.example/oauth/metadata.json"
 
@@ -36,6 +36,8 @@ class Site:
     document: dict[str, Any]
     headers: dict[str, str] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
+    fails: dict[str, Any] = field(default_factory=dict)
+    """How fetching fails: by a ``status``, or on the way for a ``cause``."""
 
     async def answer(self, request: Request) -> Response:
         self.asked.append(request)
@@ -56,6 +58,9 @@ async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
 
     async def fetch(url: str, *, request_headers: Any = None, **_: Any) -> SSRFFetchResponse:
         assert urlsplit(url).hostname == "client.example"
+        if site.fails:
+            what = f"HTTP {site.fails['status']}" if "status" in site.fails else "Error"
+            raise SSRFFetchError(f"{what} fetching {url}") from site.fails.get("cause")
         async with httpx.AsyncClient() as http:
             answer = await http.get(
                 f"http://127.0.0.1:{port}{urlsplit(url).path}", headers=request_headers
@@ -69,14 +74,7 @@ async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
 
 
 def address(server: Running, client_id: str = CLIENT_ID, uri: str = REDIRECT_URI) -> str:
-    params = {
-        "response_type": "code",
-        "client_id": client_id,
-        "redirect_uri": uri,
-        "code_challenge": pkce()[1],
-        "code_challenge_method": "S256",
-    }
-    return str(httpx.URL(f"{server.url}/authorize", params=params))
+    return authorization_url(server.url, client_id, pkce()[1], redirect_uri=uri)
 
 
 async def status(server: Running, client_id: str = CLIENT_ID, uri: str = REDIRECT_URI) -> int:

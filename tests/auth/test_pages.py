@@ -61,11 +61,12 @@ def every_page(asked: Request, client: ClientName = NUMBERS) -> Iterator[HTMLRes
     yield pages.connections(asked, held=held, **reader)
     yield pages.connections(asked, held=[], ended=True, **reader)
     yield pages.signed_out(asked)
-    for status in (400, 403, 500, 503):
+    for status in (400, 403, 429, 500, 503):
         yield pages.problem(asked, status)
     for why in ("denied", "nothing_allowed", "unknown_client"):
         for then in ("client", "device", "connections"):
             yield pages.problem(asked, 400, why, then=then)
+    yield pages.problem(asked, 503, "client_unasked")
 
 
 SAID = {"alt", "aria-label", "placeholder", "title"}

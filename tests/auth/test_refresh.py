@@ -14,9 +14,9 @@ import pytest
 from redmine_mcp_core.auth import refresh as refreshing
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
 from redmine_mcp_core.storage import StoreUnavailable
-from tests.auth.conftest import let_expire, ping, sandbox_of
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import refresh, sign_in
+from tests.support.signed_in import let_expire, ping, sandbox_of
 
 REDEEMED = "/oauth/token"
 

@@ -16,7 +16,6 @@ from redmine_mcp_core.auth import refresh as refreshing
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
 from redmine_mcp_core.auth.sessions import DAY
 from redmine_mcp_core.redmine import Credential, Gateway, RedmineError
-from tests.auth.conftest import ping, redmine_token, sandbox_of
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import (
     Tokens,
@@ -28,6 +27,7 @@ from tests.support.sign_in import (
     sign_in,
     tokens_from,
 )
+from tests.support.signed_in import ping, redmine_token, sandbox_of
 
 
 def proxy_of(server: Running) -> RedmineOAuthProxy:

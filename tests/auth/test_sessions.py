@@ -12,9 +12,9 @@ from fastmcp.exceptions import ToolError
 from redmine_mcp_core.auth.api_keys import KeyVerifier
 from redmine_mcp_core.auth.verifier import RedmineTokenVerifier
 from redmine_mcp_core.redmine import Gateway
-from tests.auth.conftest import let_expire, ping, redmine_token, sandbox_of
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import refresh, sign_in
+from tests.support.signed_in import let_expire, ping, redmine_token, sandbox_of
 
 INFO = "/oauth/token/info"
 

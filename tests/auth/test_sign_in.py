@@ -11,7 +11,6 @@ from fastmcp import Client
 from fastmcp.server.auth.cimd import CIMDFetcher
 from fastmcp.server.auth.ssrf import SSRFFetchResponse
 
-from tests.auth.conftest import ping, sandbox_of
 from tests.support.forms import Browser
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import (
@@ -24,6 +23,7 @@ from tests.support.sign_in import (
     sign_in,
     tokens_from,
 )
+from tests.support.signed_in import ping, sandbox_of
 
 READING = "search_project view_issues view_private_notes"
 

@@ -25,9 +25,9 @@ from redmine_mcp_core.auth.signing import (
     Keyring,
 )
 from redmine_mcp_core.storage import MemoryStore, StoreUnavailable
-from tests.auth.conftest import ping
 from tests.support.servers import Running, Target, free_port, running_server
 from tests.support.sign_in import refresh, sign_in
+from tests.support.signed_in import ping
 
 ISSUER, AUDIENCE = "https://mcp.example.com/", "https://mcp.example.com/mcp"
 LIFETIME = 30 * 86_400.0

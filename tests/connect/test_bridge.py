@@ -146,6 +146,34 @@ async def test_logs_are_redacted_and_go_to_standard_error(theirs: Theirs, home: 
         assert secret not in log
 
 
+@pytest.mark.parametrize("arguments", [("connect", "http://127.0.0.1:9/mcp"), ("stdio",)])
+async def test_a_person_who_starts_it_by_hand(arguments: tuple[str, ...], home: Home) -> None:
+    """They learn why nothing happens; on standard output stands nothing."""
+    terminal, ours = pty.openpty()
+    with home.log.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            COMMAND,
+            *arguments,
+            env=home.environment
+            | {"REDMINE_URL": "http://127.0.0.1:9", "REDMINE_API_KEY": "0" * 40},
+            stdin=ours,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
+    os.close(ours)
+
+    async def told() -> bool:
+        return "Waiting for an MCP client" in home.log.read_text()
+
+    await until(told)
+    process.terminate()
+    async with asyncio.timeout(20):
+        said, _ = await process.communicate()
+    os.close(terminal)
+
+    assert said == b""
+
+
 async def test_a_callback_that_is_pasted_into_a_terminal(theirs: Theirs, home: Home) -> None:
     """Without a browser here, a person pastes where the browser elsewhere ended."""
     terminal, ours = pty.openpty()

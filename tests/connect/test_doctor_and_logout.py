@@ -14,7 +14,7 @@ from tests.connect.bridges import Home
 from tests.connect.certificates import certificate, serving_tls
 from tests.connect.people import Clicking, connected
 from tests.connect.test_signing_in import metadata_with
-from tests.connect.theirs import Theirs
+from tests.connect.theirs import Theirs, running_theirs
 from tests.support.servers import free_port
 
 
@@ -50,6 +50,26 @@ async def test_login_doctor_and_logout_as_they_are_typed(theirs: Theirs, home: H
     assert theirs.auth.refresh_tokens == {}
     assert theirs.auth.access_tokens == {}
     assert [path.name for path in home.store.iterdir() if path.suffix != ".lock"] == ["key"]
+
+
+async def test_login_says_why_it_failed(home: Home) -> None:
+    """One sentence and no log line: it is the wrong address, or nobody listens, also where a
+    sign-in is kept that cannot be tried."""
+    async with running_theirs() as theirs:
+        await home.run("connect", "login", theirs.url)
+        wrong = await home.run("connect", "login", theirs.url.replace("/mcp", "/nowhere"))
+    away = await home.run("connect", "login", f"http://127.0.0.1:{free_port()}/mcp")
+    stopped = await home.run("connect", "login", theirs.url)
+
+    for (code, out, err), why in (
+        (wrong, "is no MCP endpoint (404): its address often ends in /mcp."),
+        (away, "cannot be reached"),
+        (stopped, "cannot be reached"),
+    ):
+        assert (code, out) == (1, "")
+        assert err.startswith("✗ ")
+        assert len(err.splitlines()) == 1, err
+        assert why in err
 
 
 async def test_logout_of_nobody(theirs: Theirs) -> None:

@@ -111,6 +111,20 @@ async def test_a_flood_costs_the_store_little(store: Store, clock: Clock) -> Non
     assert store.asked == on_the_way
 
 
+async def test_to_look_is_not_to_count(store: Store, clock: Clock) -> None:
+    """Whether somebody is at the limit is known without counting, and ends with the minute."""
+    shared = counts(store, clock)
+    for _ in range(3):
+        assert shared.excess("alice", 2) is None
+    assert await allowed(shared, 2, 2) == 2
+    excess = shared.excess("alice", 2)
+    clock.now += WINDOW
+
+    assert excess
+    assert 0 < excess.seconds <= WINDOW
+    assert shared.excess("alice", 2) is None
+
+
 async def test_one_person_never_counts_for_another(store: Store, clock: Clock) -> None:
     """Each name has counts of its own."""
     shared = counts(store, clock)

@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -29,7 +30,11 @@ from redmine_mcp_projects import plugin as projects
 from redmine_mcp_prompts import plugin as prompts
 from redmine_mcp_sandbox import Sandbox
 from redmine_mcp_sandbox.seed import load_seed
+from redmine_mcp_time import plugin as time
+from redmine_mcp_wiki import plugin as wiki
+from redmine_mcp_wiki.pages import title_of
 
+from redmine_mcp_core import LocalFiles, line
 from redmine_mcp_core.testing import client_for, text_of
 from redmine_mcp_core.testing.transports import KeyTransport
 from tests.security.injections import MARK, OPENING, ORDER, TRICKS
@@ -37,8 +42,8 @@ from tests.security.injections import MARK, OPENING, ORDER, TRICKS
 URL = "http://redmine.test"
 CANARY = "Pl4nted"
 """Stands before and after every trick."""
-PLUGINS = (issues, projects, prompts)
-SCOPES = sorted({*issues.scopes, *projects.scopes, *prompts.scopes})
+PLUGINS = (issues, projects, prompts, time, wiki)
+SCOPES = sorted({scope for plugin in PLUGINS for scope in plugin.scopes})
 REAL_TRICKS = ("closed and opened", "tag characters", "line separators", "html", "our verdict")
 WRITTEN = (
     *REAL_TRICKS,
@@ -116,10 +121,18 @@ class Planted:
     """By trick, an issue with its journals and attachments."""
     versions: dict[str, int] = field(default_factory=dict)
     categories: dict[str, int] = field(default_factory=dict)
+    times: dict[str, int] = field(default_factory=dict)
+    """By trick, a time entry."""
+    pages: dict[str, str] = field(default_factory=dict)
+    """By trick, the title of a wiki page with one below it."""
+    files: LocalFiles = field(default_factory=LocalFiles)
+    """In which notes.txt lies."""
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client[Any]]:
-        async with client_for(*PLUGINS, redmine=self.way, token=self.token) as client:
+        async with client_for(
+            *PLUGINS, redmine=self.way, token=self.token, files=self.files
+        ) as client:
             yield client
 
     async def ask(self, login: str, method: str, path: str, json: Any = None) -> dict[str, Any]:
@@ -189,17 +202,33 @@ class Planted:
             "custom_fields": [{"id": 1, "value": f"2{planted(trick, 250)}"}],
         }
         await self.ask("alice", "PUT", f"/issues/{number}.json", {"issue": changes})
-        time: dict[str, Any] = {
+        spent: dict[str, Any] = {
             "issue_id": number,
             "hours": 1,
             "activity_id": 9,
             "comments": planted(trick, 1000),
         }
-        await self.ask("alice", "POST", "/time_entries.json", {"time_entry": time})
+        logged = await self.ask("alice", "POST", "/time_entries.json", {"time_entry": spent})
+        upload = (await self.ask("alice", "POST", "/uploads.json?filename=a.txt", b"another file"))[
+            "upload"
+        ]
+        file = {"token": upload["token"], "filename": planted(trick, 200).replace("/", "-")}
+        page: dict[str, Any] = {
+            "text": f"# {planted(trick)}\n\n## {line(planted(trick, 900))}\n\n" + "word " * 1500,
+            "comments": planted(trick, 1000),
+            "uploads": [file],
+        }
+        at = f"{path}/wiki/{quote(title_of(planted(trick, 200)), safe='')}.json"
+        page = (await self.ask("alice", "PUT", at, {"wiki_page": page}))["wiki_page"]
+        below = {"wiki_page": {"text": planted(trick), "parent_title": page["title"]}}
+        at = f"{path}/wiki/Below_{quote(title_of(planted(trick, 200)), safe='')}.json"
+        await self.ask("alice", "PUT", at, below)
+        self.pages[trick] = str(page["title"])
         shown = await self.ask(
             "alice", "GET", f"/issues/{number}.json?include=journals,attachments"
         )
         self.projects[trick] = identifier
+        self.times[trick] = int(logged["time_entry"]["id"])
         self.issues[trick] = shown["issue"]
         self.versions[trick] = version["id"]
         self.categories[trick] = int(category["issue_category"]["id"])
@@ -230,11 +259,13 @@ def known_mark(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def strange() -> Planted:
+async def strange(tmp_path: Path) -> Planted:
     """A sandbox with every trick everywhere, also in the names of people."""
     sandbox = Sandbox(URL)
     way = httpx.ASGITransport(sandbox.app)
-    found = Planted(way, token=sandbox.grant("alice", SCOPES).access_token)
+    (tmp_path / "notes.txt").write_text("x", encoding="utf-8")
+    token = sandbox.grant("alice", SCOPES).access_token
+    found = Planted(way, token=token, files=LocalFiles(tmp_path))
     for trick in TRICKS:
         await found.plant(trick)
     users = sandbox._world.users
@@ -256,6 +287,19 @@ def reading(place: Planted, trick: str) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "list_issues", {"project": project, "sort": "due"}
     for by in ("version", "category", "assignee", "project", "Customer"):
         yield "list_issues", {"project": project, "group_by": by}
+    yield "list_wiki_pages", {"project": project}
+    yield "search_wiki", {"project": project, "query": CANARY}
+    yield "get_wiki_page", {"project": project, "title": place.pages[trick]}
+    for more in ({"start": 100}, {"version": 1}, {"version": 9}, {"section": "nothing"}):
+        yield "get_wiki_page", {"project": project, "title": place.pages[trick], **more}
+    yield "get_wiki_page", {"project": project}
+    yield "get_wiki_page", {"project": project, "title": planted(trick, 90)}
+    yield "list_time_entries", {"project": project}
+    yield "list_time_entries", {"entry": place.times[trick]}
+    for by in ("user, issue", "project, version", "category, assignee"):
+        yield "list_time_entries", {"project": project, "group_by": by}
+    for asked in ({"user": CANARY[:5]}, {"version": CANARY[:5]}, {"fields": {CANARY[:5]: "x"}}):
+        yield "list_time_entries", {"project": project, **asked}
     yield "get_project", {"project": project}
     yield "project_summary", {"project": project}
     for tool in ("list_versions", "list_categories", "list_members", "list_queries"):
@@ -287,7 +331,34 @@ def writing(place: Planted, trick: str) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "edit_comment", {**one, "comment_id": comment, "text": planted(trick)}
     yield "delete_comment", {**one, "comment_id": comment}
     yield "add_attachment", {**one, "filename": planted(trick, 200), "text": planted(trick)}
+    named = {"path": "notes.txt", "filename": planted(trick, 200)}
+    yield "attach_local_file", {**one, **named}
+    for path in ("", "", f"{planted(trick, 90)}/x", f"/{planted(trick, 90)}"):
+        yield "save_attachment", {**one, "attachment_id": file, "path": path}
     yield "delete_attachment", {**one, "attachment_id": file}
+    page = {**here, "title": place.pages[trick]}
+    edit = {"replace": [{"find": "word word", "with": "x"}]}
+    yield "save_wiki_page", {**page, **edit}
+    yield "save_wiki_page", {**page, "text": planted(trick), "expected_version": 7}
+    yield "save_wiki_page", {**page, "text": planted(trick), "section": "1", "dry_run": True}
+    yield "save_wiki_page", {**page, "parent": planted(trick, 90)}
+    yield "save_wiki_page", {**page, "section": "nothing", "text": "x"}
+    yield "save_wiki_page", {**page, "section": "1", "text": "x", "comment": planted(trick, 900)}
+    yield "save_wiki_page", {**here, "title": f"New {planted(trick, 90)}", "text": planted(trick)}
+    yield "delete_wiki_page", page
+    yield "delete_wiki_page", {**here, "title": planted(trick, 90)}
+    entry = {"entry_id": place.times[trick]}
+    spent = {"hours": 1, "activity": "Design", "comments": planted(trick, 900)}
+    yield "log_time", {**spent, "issue": one["issue_id"]}
+    yield "log_time", {**here, **spent}
+    yield "log_time", {**here, **spent, "user": CANARY[:5]}
+    yield "log_time", {**here, "hours": 1}
+    yield "log_time", {"issue": one["issue_id"], "hours": 1, "dry_run": True}
+    yield "log_time", {"project": CANARY[:5], **spent}
+    yield "update_time_entry", {**entry, "comments": planted(trick, 900), "hours": 3}
+    yield "update_time_entry", {**entry, "project": "alpha"}
+    yield "update_time_entry", {**entry, "user": CANARY[:5]}
+    yield "delete_time_entry", entry
     yield "delete_issue", {**one, "hours": "destroy"}
     yield "create_version", {**here, "name": planted(trick, 55)}
     yield "update_version", {**here, "version": version, "name": "plain"}
@@ -373,6 +444,7 @@ async def test_nothing_planted_stands_outside_in_prompts_and_resources(strange: 
             for uri in (
                 f"redmine://issues/{strange.issues[trick]['id']}",
                 f"redmine://projects/{strange.projects[trick]}",
+                f"redmine://wiki/{strange.projects[trick]}/{quote(strange.pages[trick], safe='')}",
             ):
                 for content in await client.read_resource(uri):
                     assert_contained(getattr(content, "text", ""))
@@ -386,10 +458,17 @@ def test_every_tool_is_tried() -> None:
     """Those that show nothing a stranger writes are named."""
     place = Planted(httpx.MockTransport(lambda _: httpx.Response(500)))
     issue = {"id": 1, "attachments": [{"id": 1}], "journals": [{"id": 1, "notes": "x"}]}
-    for known in (place.issues, place.projects, place.versions, place.categories):
+    for known in (
+        place.issues,
+        place.projects,
+        place.versions,
+        place.categories,
+        place.times,
+        place.pages,
+    ):
         known["order"] = issue if known is place.issues else "1"  # type: ignore[assignment]
     tried = {tool for tool, _ in (*reading(place, "order"), *writing(place, "order"))}
-    tools = {tool.name for plugin in (issues, projects) for tool in plugin.tools}
+    tools = {tool.name for plugin in PLUGINS for tool in plugin.tools}
 
     defined_by_administrators = {"list_reference_data"}
     for_administrators = {"archive_project", "unarchive_project", "create_project"}

@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.auth.conftest import ping, sandbox_of
 from tests.support.forms import Browser
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import (
@@ -27,6 +26,7 @@ from tests.support.sign_in import (
     register,
     sign_in,
 )
+from tests.support.signed_in import ping, sandbox_of
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "docs/security-model.md"

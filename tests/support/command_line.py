@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import pytest
 
 from redmine_mcp_core import cli
 from redmine_mcp_core.settings import Settings
+from tests.support.logs import logging_as_it_was
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -55,16 +55,6 @@ def command_line(
     async def run(*arguments: str, **options: Any) -> tuple[int, str, str]:
         return await asyncio.to_thread(here, *arguments, **options)
 
-    with _logging_as_it_was():
+    # A command sets the process's logging.
+    with logging_as_it_was():
         yield run
-
-
-@contextmanager
-def _logging_as_it_was() -> Iterator[None]:
-    """A command sets the process's logging; the tests' own is put back."""
-    loggers = [logging.getLogger(name) for name in (None, *logging.root.manager.loggerDict)]
-    kept = [(logger, logger.level, list(logger.handlers), logger.propagate) for logger in loggers]
-    yield
-    for logger, level, handlers, propagate in kept:
-        logger.level, logger.handlers, logger.propagate = level, handlers, propagate
-    logging.root.manager._clear_cache()  # type: ignore[attr-defined]

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from redmine_mcp_core.observability.logs import LogFormat, configure_logging
+
+
+@contextmanager
+def logging_as_it_was() -> Iterator[None]:
+    """Put the tests' own logging back after what runs in this block."""
+    loggers = [logging.getLogger(name) for name in (None, *logging.root.manager.loggerDict)]
+    kept = [(logger, logger.level, list(logger.handlers), logger.propagate) for logger in loggers]
+    yield
+    for logger, level, handlers, propagate in kept:
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 class Stream:

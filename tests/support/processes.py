@@ -6,9 +6,8 @@ import asyncio
 import signal
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -19,18 +18,23 @@ COMMAND = Path(sys.executable).with_name("redmine-mcp")
 class Process:
     """One run of a ``redmine-mcp`` command, in a folder that holds nothing else of ours."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], *arguments: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        *arguments: str,
+        program: Sequence[str | Path] = (COMMAND,),
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self._folder = folder
         self._environment = {**environment, "HOME": str(folder)}
-        self._arguments = arguments
+        self._command = [*program, *arguments]
         self._process: asyncio.subprocess.Process
 
     async def __aenter__(self) -> Self:
         with self._path("stdout").open("wb") as out, self._path("stderr").open("wb") as err:
             self._process = await asyncio.create_subprocess_exec(
-                COMMAND,
-                *self._arguments,
+                *self._command,
                 cwd=self._folder,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -39,12 +43,7 @@ class Process:
             )
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._process.returncode is None:
             self._process.kill()
             await self._process.wait()

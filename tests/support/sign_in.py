@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -47,6 +48,37 @@ async def log_in_to_redmine(browser: Browser, login: str, password: str) -> None
         await browser.submit(browser.form("client_id"))
 
 
+def authorization_url(server: str, client_id: str, challenge: str, **params: str) -> str:
+    """Where a client sends a person to. A parameter that is empty is left out."""
+    query = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": REDIRECT_URI,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+        "state": "the-state",
+        **params,
+    }
+    query = {name: value for name, value in query.items() if value}
+    return str(httpx.URL(f"{server}/authorize", params=query))
+
+
+async def ask_to_authorize(
+    server: str, client_id: str, challenge: str = "", **params: str
+) -> httpx.Response:
+    """The answer to an authorization request, to no browser."""
+    url = authorization_url(server, client_id, challenge or pkce()[1], **params)
+    async with httpx.AsyncClient() as http:
+        return await http.get(url)
+
+
+async def begin(server: str, client_id: str, challenge: str, **params: str) -> tuple[str, str]:
+    """A sign-in that a client begins by itself: the consent page's address and its transaction."""
+    answer = await ask_to_authorize(server, client_id, challenge, **params)
+    consent = answer.headers["location"]
+    return consent, parse_qs(urlsplit(consent).query)["txn_id"][0]
+
+
 async def authorize(
     server: str,
     client_id: str,
@@ -57,17 +89,8 @@ async def authorize(
     scope: str | None = None,
 ) -> httpx.URL:
     """Consent here, log in to Redmine, consent there; where the client is sent to."""
-    params = {
-        "response_type": "code",
-        "client_id": client_id,
-        "redirect_uri": REDIRECT_URI,
-        "code_challenge": challenge,
-        "code_challenge_method": "S256",
-        "state": "the-state",
-        **({"scope": scope} if scope else {}),
-    }
     async with Browser(REDIRECT_URI) as browser:
-        await browser.visit(str(httpx.URL(f"{server}/authorize", params=params)))
+        await browser.visit(authorization_url(server, client_id, challenge, scope=scope or ""))
         if not browser.arrived:
             await browser.submit(browser.form("csrf_token"), action="approve")
             await log_in_to_redmine(browser, login, password)
@@ -77,29 +100,28 @@ async def authorize(
 
 async def redeem(server: str, client_id: str, code: str, verifier: str) -> httpx.Response:
     """Exchange a code for tokens."""
-    async with httpx.AsyncClient() as http:
-        return await http.post(
-            f"{server}/token",
-            data={
-                "grant_type": "authorization_code",
-                "client_id": client_id,
-                "code": code,
-                "redirect_uri": REDIRECT_URI,
-                "code_verifier": verifier,
-            },
-        )
+    return await ask_for_tokens(
+        server,
+        grant_type="authorization_code",
+        client_id=client_id,
+        code=code,
+        redirect_uri=REDIRECT_URI,
+        code_verifier=verifier,
+    )
 
 
 async def refresh(server: str, tokens: Tokens) -> httpx.Response:
+    return await ask_for_tokens(
+        server,
+        grant_type="refresh_token",
+        client_id=tokens.client_id,
+        refresh_token=tokens.refresh,
+    )
+
+
+async def ask_for_tokens(server: str, **form: str) -> httpx.Response:
     async with httpx.AsyncClient() as http:
-        return await http.post(
-            f"{server}/token",
-            data={
-                "grant_type": "refresh_token",
-                "client_id": tokens.client_id,
-                "refresh_token": tokens.refresh,
-            },
-        )
+        return await http.post(f"{server}/token", data=form)
 
 
 def tokens_from(answer: httpx.Response, client_id: str) -> Tokens:

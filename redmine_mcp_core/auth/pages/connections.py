@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from redmine_mcp_core.auth.pages import permissions
-from redmine_mcp_core.auth.pages.frame import hidden, page, paragraph
+from redmine_mcp_core.auth.pages.frame import hidden, message, page, paragraph
 from redmine_mcp_core.auth.pages.names import ClientName
 from redmine_mcp_core.auth.pages.words import Words
 
@@ -90,16 +90,14 @@ def connections(
         all=_ALL.format(words("connections.all")) if len(held) > 1 else "",
         sign_out=words("connections.sign_out"),
     )
-    return page(words, words("connections.title"), body, wide=True)
+    return page(words, "connections.title", body, wide=True)
 
 
 def signed_out(request: Request) -> HTMLResponse:
     """Says that the page has forgotten the person."""
     words = Words.for_reader(request)
-    body = Markup("<h1>{}</h1>\n{}").format(
-        words("signed_out.heading"), paragraph(words("signed_out.more"), "soft")
-    )
-    return page(words, words("signed_out.heading"), body)
+    more = paragraph(words("signed_out.more"), "soft")
+    return message(words, "signed_out.heading", "signed_out.heading", more)
 
 
 def _item(words: Words, held: Connection, fields: Markup) -> Markup:

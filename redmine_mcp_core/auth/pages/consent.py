@@ -60,7 +60,7 @@ def consent(
         yes=words("consent.allow"),
         no=words("consent.deny"),
     )
-    return page(words, words("consent.title"), body)
+    return page(words, "consent.title", body)
 
 
 def own_sign_in(
@@ -78,7 +78,7 @@ def own_sign_in(
         yes=words("own.continue"),
         no=words("own.cancel"),
     )
-    return page(words, words("own.title"), body)
+    return page(words, "own.title", body)
 
 
 def vouched(words: Words, client: ClientName) -> Markup:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from redmine_mcp_core.auth.pages.consent import vouched
-from redmine_mcp_core.auth.pages.frame import hidden, page, paragraph
+from redmine_mcp_core.auth.pages.frame import complaint, hidden, message, page, paragraph
 from redmine_mcp_core.auth.pages.names import ClientName
 from redmine_mcp_core.auth.pages.words import Words
 
@@ -45,19 +45,17 @@ _ASK = Markup(
 def device_code(request: Request, *, entered: str = "", problem: str | None = None) -> HTMLResponse:
     """Asks for the code that a device shows. ``problem`` names a text."""
     words = Words.for_reader(request)
-    told = Markup('<p class="wrong" role="alert" id="wrong">{}</p>\n')
     body = _ENTER.format(
         heading=words("device.heading"),
         intro=words("device.intro"),
         label=words("device.label"),
         entered=entered[:20],
         placeholder=words("device.placeholder"),
-        wrong=Markup(' aria-invalid="true" aria-describedby="wrong"') if problem else "",
-        problem=told.format(words(f"device.{problem}")) if problem else "",
         submit=words("device.submit"),
+        **complaint(words(f"device.{problem}") if problem else None),
     )
     status = {None: 200, "too_many": 429}.get(problem, 400)
-    return page(words, words("device.title"), body, status=status)
+    return page(words, "device.title", body, status=status)
 
 
 def device_question(
@@ -81,7 +79,7 @@ def device_question(
         yes=words("device.yes"),
         no=words("device.no"),
     )
-    return page(words, words("device.title"), body)
+    return page(words, "device.title", body)
 
 
 def device_signed_in(
@@ -94,16 +92,14 @@ def device_signed_in(
         paragraph(words("device.done.who", client=client, name=_bold(name))),
         paragraph(words("device.done.more", connections=_link(words, connections)), "soft"),
     )
-    return page(words, words("device.done.title"), body)
+    return page(words, "device.done.title", body)
 
 
 def device_refused(request: Request) -> HTMLResponse:
     """Says that the device got nothing."""
     words = Words.for_reader(request)
-    body = Markup("<h1>{}</h1>\n{}").format(
-        words("device.refused"), paragraph(words("device.refused.more"))
-    )
-    return page(words, words("device.refused.title"), body)
+    more = paragraph(words("device.refused.more"))
+    return message(words, "device.refused.title", "device.refused", more)
 
 
 def _bold(text: str) -> Markup:

@@ -57,12 +57,12 @@ _FRAME = Markup(
 
 
 def page(
-    words: Words, title: Markup, body: Markup, *, status: int = 200, wide: bool = False
+    words: Words, title: str, body: Markup, *, status: int = 200, wide: bool = False
 ) -> HTMLResponse:
-    """A page. Its title is in our words only: a browser's tab sets nothing apart."""
+    """A page. ``title`` names a text of ours only: a browser's tab sets nothing apart."""
     html = _FRAME.format(
         language=words.language,
-        title=words("title", page=title),
+        title=words("title", page=words(title)),
         style=Markup(STYLE),  # noqa: S704 - our own file
         brand=words("brand"),
         wide=Markup(' class="wide"') if wide else "",
@@ -77,6 +77,25 @@ def paragraph(text: Markup, kind: str = "") -> Markup:
         if kind
         else Markup("<p>{}</p>").format(text)
     )
+
+
+def message(
+    words: Words, title: str, heading: str, *paragraphs: Markup, status: int = 200
+) -> HTMLResponse:
+    """A page that says something and asks nothing. ``title`` and ``heading`` name texts."""
+    body = Markup("<h1>{}</h1>\n{}").format(words(heading), Markup("\n").join(paragraphs))
+    return page(words, title, body, status=status)
+
+
+def complaint(why: Markup | None) -> dict[str, Markup]:
+    """That what was entered is wrong: ``wrong`` for the field, ``problem`` for behind it. Both are
+    empty where nothing is."""
+    if why is None:
+        return {"wrong": Markup(""), "problem": Markup("")}
+    return {
+        "wrong": Markup(' aria-invalid="true" aria-describedby="wrong"'),
+        "problem": Markup('<p class="wrong" role="alert" id="wrong">{}</p>\n').format(why),
+    }
 
 
 def hidden(**fields: str) -> Markup:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from redmine_mcp_core.auth.pages.frame import page
+from redmine_mcp_core.auth.pages.frame import complaint, page
 from redmine_mcp_core.auth.pages.words import Words
 
 _BODY = Markup(
@@ -23,7 +23,7 @@ _BODY = Markup(
 <label for="api_key">{label}</label>
 <input id="api_key" name="api_key" type="password" autocomplete="off" spellcheck="false" required
  maxlength="200" autofocus{wrong}>
-{refused}<p class="soft">{kept}</p>
+{problem}<p class="soft">{kept}</p>
 <div class="actions"><button class="primary" type="submit">{submit}</button></div>
 </form>"""
 )
@@ -37,7 +37,6 @@ def key_login(
     account = Markup('<a href="{}" target="_blank" rel="noopener">{}</a>').format(
         f"{redmine_url}/my/account", words("key.account", redmine=urlsplit(redmine_url).netloc)
     )
-    wrong = Markup('<p class="wrong" role="alert" id="wrong">{}</p>\n').format(words("key.refused"))
     body = _BODY.format(
         heading=words("key.heading"),
         intro=words("key.intro"),
@@ -46,9 +45,8 @@ def key_login(
         paste=words("key.paste"),
         txn_id=txn_id,
         label=words("key.label"),
-        wrong=Markup(' aria-invalid="true" aria-describedby="wrong"') if refused else "",
-        refused=wrong if refused else "",
         kept=words("key.kept"),
         submit=words("key.submit"),
+        **complaint(words("key.refused") if refused else None),
     )
-    return page(words, words("key.title"), body, status=403 if refused else 200)
+    return page(words, "key.title", body, status=403 if refused else 200)

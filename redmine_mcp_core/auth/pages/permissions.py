@@ -16,6 +16,19 @@ DELETES = ("delete_",)
 
 KINDS = ("see", "change", "delete")
 
+_NOTHING = Markup('<div class="nothing"><dt>{}</dt><dd>{}</dd></div>')
+"""Shown where, by what is asked for or by what is chosen, there is nothing to change."""
+
+_CHOICES = Markup(
+    """<fieldset class="cards"><legend>{legend}</legend>
+<div class="card">{all}</div>
+<div class="card">{read}</div>
+<div class="card">{some}</div>
+<div class="card panel">{described}<div class="pick">{groups}</div></div>
+</fieldset>"""
+)
+"""Which parts of the panel are shown, the style sheet decides by what is chosen."""
+
 _TOLD = [name.removeprefix("scope.") for name in ENGLISH if name.startswith("scope.")]
 _PLACES = {scope: place for place, scope in enumerate(_TOLD)}
 
@@ -44,10 +57,10 @@ def spoken(words: Words, scope: str) -> Markup:
 
 def described(words: Words, scopes: Sequence[str]) -> Markup:
     """Groups in plain words: what a client could see, change and delete."""
-    groups = grouped(scopes)
+    groups, comma = grouped(scopes), words("list.comma")
     rows = [
         Markup('<div class="{}"><dt>{}</dt><dd>{}</dd></div>').format(
-            kind, words(f"can.{kind}"), listed(words, [spoken(words, scope) for scope in members])
+            kind, words(f"can.{kind}"), comma.join(spoken(words, scope) for scope in members)
         )
         for kind, members in groups.items()
     ]
@@ -56,17 +69,12 @@ def described(words: Words, scopes: Sequence[str]) -> Markup:
     return Markup('<dl class="permissions{}">{}</dl>').format(kind, Markup("").join(rows))
 
 
-def listed(words: Words, items: Sequence[Markup]) -> Markup:
-    """Items in a row, as the language separates them."""
-    return words("list.comma").join(items)
-
-
 def choices(words: Words, scopes: Sequence[str]) -> Markup:
     """What the person may leave to the client; nothing to choose where it asks to see only."""
-    all_of_it = described(words, scopes)
-    if grouped(scopes).keys() == {"see"}:
+    all_of_it, groups = described(words, scopes), grouped(scopes)
+    if groups.keys() == {"see"}:
         return all_of_it
-    groups = Markup("").join(
+    ticks = Markup("").join(
         Markup("<fieldset><legend>{}</legend>{}</fieldset>").format(
             words(f"can.{kind}"),
             Markup("").join(
@@ -77,7 +85,7 @@ def choices(words: Words, scopes: Sequence[str]) -> Markup:
                 for scope in members
             ),
         )
-        for kind, members in grouped(scopes).items()
+        for kind, members in groups.items()
     )
     return _CHOICES.format(
         legend=words("choose.legend"),
@@ -85,7 +93,7 @@ def choices(words: Words, scopes: Sequence[str]) -> Markup:
         read=_radio(words, "limit", "read"),
         some=_radio(words, "limit", "some"),
         described=all_of_it,
-        groups=groups,
+        groups=ticks,
     )
 
 
@@ -126,17 +134,3 @@ def _radio(words: Words, name: str, value: str, *, checked: bool = False) -> Mar
         words(f"choose.{name}.{value}"),
         Markup("<small>{}</small>").format(words(f"choose.{name}.{value}.more")),
     )
-
-
-_NOTHING = Markup('<div class="nothing"><dt>{}</dt><dd>{}</dd></div>')
-"""Shown where, by what is asked for or by what is chosen, there is nothing to change."""
-
-_CHOICES = Markup(
-    """<fieldset class="cards"><legend>{legend}</legend>
-<div class="card">{all}</div>
-<div class="card">{read}</div>
-<div class="card">{some}</div>
-<div class="card panel">{described}<div class="pick">{groups}</div></div>
-</fieldset>"""
-)
-"""Which parts of the panel are shown, the style sheet decides by what is chosen."""

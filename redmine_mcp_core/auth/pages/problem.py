@@ -6,7 +6,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from redmine_mcp_core.auth.pages.frame import page, paragraph
+from redmine_mcp_core.auth.pages.frame import message, paragraph
 from redmine_mcp_core.auth.pages.words import Words
 from redmine_mcp_core.redmine import RedmineError
 
@@ -25,9 +25,7 @@ def problem(
     else:
         named = f"problem.{why or status}"
         reason = words.known(named) or words("problem.other")
-    body = Markup("<h1>{}</h1>\n{}\n{}").format(
-        words("problem.heading"),
-        paragraph(reason),
-        paragraph(words(f"problem.then.{then}"), "soft"),
+    next_step = paragraph(words(f"problem.then.{then}"), "soft")
+    return message(
+        words, "problem.title", "problem.heading", paragraph(reason), next_step, status=status
     )
-    return page(words, words("problem.title"), body, status=status)

@@ -18,8 +18,7 @@ ENGLISH = {
     "consent.title": "Allow a client to use Redmine?",
     "consent.heading": "Let {client} use Redmine as you?",
     "consent.intro": (
-        "You will sign in at {redmine} next. The client never sees your password, nor the key "
-        "that this server is given."
+        "You will sign in to {redmine} next. The client never sees your password or your API key."
     ),
     "consent.where": "When you allow it, you are sent back to",
     "consent.device": "When you allow it, you sign in the device that shows the code",
@@ -61,6 +60,7 @@ ENGLISH = {
     "front.file": "In the file {place}:",
     "front.menu": "Go to {place} and enter:",
     "front.value": "The address, where it asks for one:",
+    "front.command": "The command, where it asks for one:",
     "front.from_internet": (
         "It connects from its maker's computers, so this server has to be reachable from the "
         "internet."
@@ -77,7 +77,7 @@ ENGLISH = {
     "own.title": "Sign in",
     "own.heading": "Sign in to see your connections",
     "own.intro": (
-        "You will sign in at {redmine} next, so that nobody else sees them. It is good for a "
+        "You will sign in to {redmine} next, so that nobody else sees them. It is good for a "
         "quarter of an hour and for this page only."
     ),
     "own.continue": "Continue",
@@ -151,8 +151,12 @@ ENGLISH = {
         "This sign-in was begun in another browser, so it was stopped. That happens when somebody "
         "else passed the link on to you."
     ),
+    "problem.429": "Too many wrong keys came from your network. Try again in a minute.",
     "problem.503": (
         "The server cannot reach the store of its sign-ins just now. Try again in a minute."
+    ),
+    "problem.client_unasked": (
+        "The server cannot ask the site of your client about it just now. Try again in a minute."
     ),
     "problem.other": "Something failed on the way.",
     "problem.denied": "You did not allow it, so nothing was signed in.",

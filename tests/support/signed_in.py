@@ -1,4 +1,4 @@
-"""What the sign-in tests share: calling a tool with a token, and the token behind it."""
+"""What tests do with a sign-in: call with it, find Redmine's token behind it, let that expire."""
 
 from __future__ import annotations
 
