@@ -2,6 +2,7 @@
 
 from redmine_mcp_core.redmine.breaker import Circuit
 from redmine_mcp_core.redmine.client import Redmine
+from redmine_mcp_core.redmine.dates import date_filter
 from redmine_mcp_core.redmine.errors import (
     AccountLocked,
     BadArgument,
@@ -22,12 +23,15 @@ from redmine_mcp_core.redmine.errors import (
 )
 from redmine_mcp_core.redmine.fence import Fence
 from redmine_mcp_core.redmine.gateway import Credential, Gateway
+from redmine_mcp_core.redmine.hours import hours_of
 from redmine_mcp_core.redmine.names import find as find_name
 from redmine_mcp_core.redmine.only_projects import OnlyProjects
 from redmine_mcp_core.redmine.sansio import MAX_PAGE_SIZE, PAGE_SIZE, segment
+from redmine_mcp_core.redmine.searching import MOST_SEARCH_WORDS, search_words
 
 __all__ = [
     "MAX_PAGE_SIZE",
+    "MOST_SEARCH_WORDS",
     "PAGE_SIZE",
     "AccountLocked",
     "BadArgument",
@@ -51,6 +55,9 @@ __all__ = [
     "Unauthorized",
     "Unreachable",
     "Unreadable",
+    "date_filter",
     "find_name",
+    "hours_of",
+    "search_words",
     "segment",
 ]

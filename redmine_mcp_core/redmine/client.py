@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from redmine_mcp_core.redmine.errors import (
     AccountLocked,
+    BadArgument,
     Forbidden,
     NotFound,
     RedmineError,
@@ -23,8 +24,10 @@ from redmine_mcp_core.redmine.sansio import IDENTIFIER, MAX_PAGE_SIZE, segment
 
 _Answer = TypeVar("_Answer")
 
-PAGES_AT_ONCE = 4
-"""So that one long list does not take all of Redmine's workers."""
+AT_ONCE = 4
+"""Questions for one answer, so that a long list does not take all of Redmine's workers."""
+MOST_PROJECTS = 20
+"""In so many projects a name is looked for where no project was given."""
 REST_ACCOUNT = "/my/account.json"
 """The cheapest question that needs a sign-in: 4 ms, and no scope."""
 
@@ -106,22 +109,22 @@ class Redmine:
         offsets = range(MAX_PAGE_SIZE, first.get("total_count") or 0, MAX_PAGE_SIZE)
         if "offset" not in first or not offsets:
             return list(found)
-        limited = asyncio.Semaphore(PAGES_AT_ONCE)
 
         async def page(offset: int) -> list[dict[str, Any]]:
-            async with limited:
-                answer = await self.get(path, **params, limit=MAX_PAGE_SIZE, offset=offset)
-                return list(answer.get(key, ()))
+            answer = await self.get(path, **params, limit=MAX_PAGE_SIZE, offset=offset)
+            return list(answer.get(key, ()))
 
-        rest = await asyncio.gather(*(page(offset) for offset in offsets))
+        rest = await _some_at_once(page, offsets)
         return [*found, *(item for items in rest for item in items)]
 
     async def names(self, kind: Kind, of: int | str = "") -> dict[int, str]:
         """Id to name, from a list that is read once in five minutes. Raises ``RedmineError``.
 
-        Versions, categories, members and custom fields are those of a project, by id, identifier
-        or name.
+        Versions, categories, members, activities and custom fields are those of a project, by id,
+        identifier or name; without one, those of every project that the caller sees.
         """
+        if kind in OF_PROJECTS and not of:
+            return await self._names_anywhere(kind)
         whose = await self._whose(kind, of)
         return await self._gateway.names.names(kind, self.all, viewer=self._viewer, of=whose)
 
@@ -183,6 +186,21 @@ class Redmine:
         if kind == "projects":
             self._gateway.names.forget_all("project", viewer=self._viewer)
 
+    async def _names_anywhere(self, kind: Kind) -> dict[int, str]:
+        """Raises ``BadArgument`` where there are too many projects to look in."""
+        projects = await self.names("projects")
+        if len(projects) > MOST_PROJECTS:
+            raise BadArgument(f"Name the project: there are {len(projects)} of them to look in.")
+
+        async def there(project: int) -> dict[int, str]:
+            try:
+                return await self.names(kind, project)
+            except (NotFound, Forbidden):
+                return {}
+
+        found = await _some_at_once(there, projects)
+        return {number: name for names in found for number, name in names.items()}
+
     async def _whose(self, kind: Kind, of: int | str) -> str:
         """What a list is kept under: a project's by its id, however the project was spelt."""
         if kind not in OF_PROJECTS or str(of).isdecimal():
@@ -229,3 +247,15 @@ class Redmine:
         except RedmineError as error:
             return isinstance(error, ServerError) and error.status == 500
         return False
+
+
+async def _some_at_once(
+    ask: Callable[[int], Awaitable[_Answer]], numbers: Iterable[int]
+) -> list[_Answer]:
+    limited = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number: int) -> _Answer:
+        async with limited:
+            return await ask(number)
+
+    return await asyncio.gather(*map(one, numbers))

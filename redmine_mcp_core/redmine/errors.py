@@ -32,13 +32,19 @@ class RedmineError(Exception):
     """Redmine did not do what was asked.
 
     The arguments are a sentence in parts: our own words and what came out of Redmine take turns,
-    as in ``BadArgument("There are: ", "New, Closed", ".")``.
+    as in ``BadArgument("There are: ", "New, Closed", ".")``; by themselves they are ``sentence``.
     """
 
     code: ClassVar[str] = "redmine_error"
     """Stable, for programs."""
     retryable: ClassVar[bool] = False
     """Whether the same request may succeed a little later."""
+    retry_after: float | None = None
+    """Seconds to wait before that, where they are known."""
+    sentence: ClassVar[str] = "Redmine did not do what was asked."
+
+    def __init__(self, *parts: str) -> None:
+        super().__init__(*(parts or (self.sentence,)))
 
     def __str__(self) -> str:
         return "".join(map(str, self.args))
@@ -51,12 +57,13 @@ class RedmineError(Exception):
 
 
 class Unreachable(RedmineError):
+    """``retry_after``: until Redmine is asked again; None where it was asked just now."""
+
     code = "unreachable"
     retryable = True
 
     def __init__(self, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
-        """Seconds until Redmine is asked again; None where it was asked just now."""
         again = f"{retry_after:.0f} seconds" if retry_after else "a minute"
         super().__init__(f"Redmine cannot be reached just now. Try again in {again}.")
 
@@ -76,29 +83,23 @@ class TimedOut(RedmineError):
 
 class Unauthorized(RedmineError):
     code = "unauthorized"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Redmine no longer accepts this sign-in: it has expired or was revoked. "
-            "Sign in again from your client."
-        )
+    sentence = (
+        "Redmine no longer accepts this sign-in: it has expired or was revoked. "
+        "Sign in again from your client."
+    )
 
 
 class AccountLocked(RedmineError):
     code = "account_locked"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Redmine refuses everything that is asked as you, which is what it does for a locked "
-            "account. Ask your Redmine administrator."
-        )
+    sentence = (
+        "Redmine refuses everything that is asked as you, which is what it does for a locked "
+        "account. Ask your Redmine administrator."
+    )
 
 
 class Forbidden(RedmineError):
     code = "forbidden"
-
-    def __init__(self, message: str = "Redmine does not allow you to do this.") -> None:
-        super().__init__(message)
+    sentence = "Redmine does not allow you to do this."
 
 
 class MissingScope(Forbidden):
@@ -125,20 +126,17 @@ class NotFound(RedmineError):
 
 class Conflict(RedmineError):
     code = "conflict"
-
-    def __init__(self) -> None:
-        super().__init__("Somebody else has changed this in the meantime. Read it again first.")
+    sentence = "Somebody else has changed this in the meantime. Read it again first."
 
 
 class Invalid(RedmineError):
     code = "invalid"
+    sentence = "Redmine refused the values without saying why."
 
     def __init__(self, messages: Sequence[str]) -> None:
         self.messages = tuple(messages)
-        if self.messages:
-            super().__init__("Redmine refused the values: ", "; ".join(self.messages), ".")
-        else:
-            super().__init__("Redmine refused the values without saying why.")
+        said = ("Redmine refused the values: ", "; ".join(self.messages), ".")
+        super().__init__(*(said if self.messages else ()))
 
 
 class BadArgument(RedmineError):
@@ -148,10 +146,10 @@ class BadArgument(RedmineError):
 class Busy(RedmineError):
     code = "busy"
     retryable = True
+    retry_after: float
 
     def __init__(self, retry_after: float) -> None:
         self.retry_after = retry_after
-        """Seconds to wait."""
         super().__init__(
             "Too many of your requests are waiting for Redmine already, so this one was not made. "
             f"Try again in {retry_after:.0f} seconds."
@@ -164,7 +162,6 @@ class RateLimited(RedmineError):
 
     def __init__(self, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
-        """Seconds to wait, where the answer named them."""
         super().__init__("Redmine is asked too often just now. Try again in a minute.")
 
 
@@ -175,15 +172,12 @@ class ServerError(RedmineError):
     def __init__(self, status: int, retry_after: float | None = None) -> None:
         self.status = status
         self.retry_after = retry_after
-        """Seconds to wait, where the answer named them."""
         super().__init__(f"Redmine failed (HTTP {status}). Try again in a minute.")
 
 
 class Unreadable(RedmineError):
     code = "unreadable"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "What answers at REDMINE_URL is not a Redmine's REST API: check the address, and that "
-            "the REST API is enabled (Administration > Settings > API)."
-        )
+    sentence = (
+        "What answers at REDMINE_URL is not a Redmine's REST API: check the address, and that "
+        "the REST API is enabled (Administration > Settings > API)."
+    )

@@ -9,13 +9,14 @@ of Redmine's API to the permissions they need. What stands in none of its lines 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
 from redmine_mcp_core.redmine.errors import Forbidden, MissingScope
+from redmine_mcp_core.redmine.sansio import objects
 
 _TABLE = """
 GET    /my/account /users/current /users/:id                                 = anybody
@@ -31,7 +32,8 @@ GET    /memberships/:id /projects/:id/memberships                            = v
 GET    /time_entries /projects/:id/time_entries /time_entries/:id            = view_time_entries
 GET    /news /projects/:id/news /news/:id                                    = view_news
 GET    /projects/:id/files                                                   = view_files
-GET    /projects/:id/wiki /projects/:id/wiki/:page /projects/:id/wiki/:page/:version = view_wiki_pages
+GET    /projects/:id/wiki /projects/:id/wiki/:page                           = view_wiki_pages
+GET    /projects/:id/wiki/:page/:version                                     = view_wiki_edits
 GET    /attachments/:id /attachments/:id/:name /attachments/download/:id     = view_issues view_files view_wiki_pages view_news view_documents
 GET    /attachments/download/:id/:name /attachments/thumbnail/:id /attachments/thumbnail/:id/:size = view_issues view_files view_wiki_pages view_news view_documents
 GET    /users /groups /groups/:id /custom_fields                             = admin
@@ -130,7 +132,7 @@ class Fence:
 
     def trim(self, answer: dict[str, Any]) -> dict[str, Any]:
         """The answer without what these scopes do not cover. It is changed in place."""
-        for item in _objects(answer):
+        for item in objects(answer):
             for field, permission in _TRIMMED.items():
                 if field in item and permission not in self.scopes:
                     del item[field]
@@ -143,15 +145,6 @@ class Fence:
                 found for found in answer["results"] if _FOUND.get(found.get("type")) in self.scopes
             ]
         return answer
-
-
-def _objects(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The issues, projects and the like of an answer: one, or a list of them."""
-    for value in answer.values():
-        if isinstance(value, dict):
-            yield value
-        elif isinstance(value, list):
-            yield from (item for item in value if isinstance(item, dict))
 
 
 @lru_cache(maxsize=4096)
@@ -176,9 +169,7 @@ def _read(table: str) -> Iterator[_Route]:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    parts: Iterable[str] = (
-        "[^/]+" if part.startswith(":") else re.escape(part) for part in path.split("/")
-    )
+    parts = ("[^/]+" if part.startswith(":") else re.escape(part) for part in path.split("/"))
     return re.compile("/".join(parts))
 
 

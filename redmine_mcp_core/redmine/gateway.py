@@ -101,6 +101,11 @@ class _Call:
     accept: str = "application/json"
 
     @property
+    def writes(self) -> bool:
+        """Whether it may change something: then it must not be sent twice."""
+        return self.method != "GET"
+
+    @property
     def caller(self) -> str:
         """Whose turn it takes; what the server asks by itself is a caller of its own."""
         return (self.credential.owner or self.credential.value) if self.credential else ""
@@ -148,7 +153,6 @@ class Gateway:
         self._queue = FairQueue(max_connections, min(max_per_caller, max_connections))
         self._breaker = Breaker(on_change=on_circuit)
         self._http = httpx.AsyncClient(
-            base_url=self.base_url,
             transport=transport,
             timeout=httpx.Timeout(deadline, connect=min(CONNECT_TIMEOUT, deadline)),
             limits=httpx.Limits(max_connections=max_connections),
@@ -206,9 +210,8 @@ class Gateway:
 
     async def _retried(self, call: _Call, read: _Read[_Answer], deadline: float) -> _Answer:
         end = time.monotonic() + deadline
-        repeatable = call.method == "GET"
         retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda error: _may_repeat(error, repeatable)),
+            retry=retry_if_exception(lambda error: _may_repeat(error, call)),
             wait=_wait(self._backoff),
             stop=stop_before_delay(deadline) | stop_after_attempt(MAX_TRIES),
             reraise=True,
@@ -231,8 +234,9 @@ class Gateway:
                 asyncio.timeout(seconds_left),
                 self._http.stream(
                     call.method,
-                    call.path,
-                    params=sansio.query(call.params),
+                    # Whatever the path is, it is one below ours.
+                    f"{self.base_url}/{call.path.lstrip('/')}",
+                    params=sansio.query(call.params) or None,
                     json=call.json,
                     content=call.content,
                     headers={**observed.headers, **call.headers},
@@ -246,10 +250,11 @@ class Gateway:
             raise Unreachable from None
         except (httpx.TimeoutException, TimeoutError):
             outcome = TimedOut.code
-            raise TimedOut(sent=call.method != "GET") from None
+            raise TimedOut(sent=call.writes) from None
         except httpx.HTTPError:
             outcome = "connection_lost"
-            raise _connection_lost(call.method) from None
+            # After the request went out: a write may have been done.
+            raise (TimedOut(sent=True) if call.writes else Unreachable()) from None
         except RedmineError as error:
             outcome = error.code
             raise
@@ -274,15 +279,10 @@ async def _at_most(response: httpx.Response, limit: int) -> bytes:
     return bytes(body)
 
 
-def _connection_lost(method: str) -> RedmineError:
-    """A connection that broke after the request went out: a write may have been done."""
-    return Unreachable() if method == "GET" else TimedOut(sent=True)
-
-
-def _may_repeat(error: BaseException, repeatable: bool) -> bool:
+def _may_repeat(error: BaseException, call: _Call) -> bool:
     if isinstance(error, Unreachable):
         return error.retry_after is None
-    if not repeatable:
+    if call.writes:
         return False
     return isinstance(error, RateLimited) or (
         isinstance(error, ServerError) and error.status in OUTAGE_STATUSES
@@ -294,7 +294,7 @@ def _wait(backoff: float) -> Callable[[RetryCallState], float]:
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        named = error.retry_after if isinstance(error, RateLimited | ServerError) else None
+        named = error.retry_after if isinstance(error, RedmineError) else None
         return named if named is not None else exponential(state)
 
     return wait

@@ -33,6 +33,7 @@ Kind = Literal[
     "versions",
     "issue_categories",
     "members",
+    "project_activities",
     "issue_custom_fields",
     "project",
     "role",
@@ -42,7 +43,7 @@ Kind = Literal[
 _ALONE: frozenset[Kind] = frozenset({"project", "role", "current_user"})
 """Lists of one: a project by any of its references, a role by its id, the caller."""
 OF_PROJECTS: frozenset[Kind] = frozenset(
-    {"versions", "issue_categories", "members", "issue_custom_fields"}
+    {"versions", "issue_categories", "members", "project_activities", "issue_custom_fields"}
 )
 
 Records = list[dict[str, Any]]
@@ -84,6 +85,10 @@ _SOURCES: Mapping[Kind, _Source] = {
         "category", "/projects/{of}/issue_categories.json", "issue_categories"
     ),
     "members": _Source("member", "/projects/{of}/memberships.json", "memberships"),
+    # A project may have activities of its own in the place of shared ones, with ids of their own.
+    "project_activities": _Source(
+        "activity", "/projects/{of}.json", "project", params={"include": "time_entry_activities"}
+    ),
     "issue_custom_fields": _Source(
         "custom field", "/projects/{of}.json", "project", params={"include": "issue_custom_fields"}
     ),
@@ -156,9 +161,9 @@ def _pairs(kind: Kind, found: Records) -> Iterator[tuple[int, str]]:
                 principal = item.get("user") or item.get("group") or {}
                 if principal:
                     yield int(principal["id"]), str(principal["name"])
-            case "issue_custom_fields":
-                for field in item.get("issue_custom_fields", ()):
-                    yield int(field["id"]), str(field["name"])
+            case "issue_custom_fields" | "project_activities":
+                for one in item.get(_SOURCES[kind].params["include"], ()):
+                    yield int(one["id"]), str(one["name"])
             case "project" | "role" | "current_user":
                 return  # of one record nobody needs a list of names
             case _:

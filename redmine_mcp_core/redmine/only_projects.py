@@ -7,12 +7,14 @@ first. A request whose project cannot be told is refused, so what is forgotten h
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from cachetools import TTLCache
 
-from redmine_mcp_core.redmine.errors import Forbidden, NotFound
+from redmine_mcp_core.redmine.errors import Forbidden, NotFound, Unreadable
+from redmine_mcp_core.redmine.long_filters import long_form
+from redmine_mcp_core.redmine.sansio import objects
 
 Send = Callable[..., Awaitable[dict[str, Any]]]
 """Sends method, path and options to Redmine, as the caller."""
@@ -42,6 +44,7 @@ class OnlyProjects:
     def __init__(self, identifiers: Sequence[str]) -> None:
         self._identifiers = tuple(identifiers)
         self._ids: dict[str, int] = {}
+        self._parents: dict[int, int] = {}
         self._project_of: TTLCache[str, int] = TTLCache(100_000, KNOWN_SECONDS)
         self._seen: TTLCache[str, bool] = TTLCache(100_000, KNOWN_SECONDS)
 
@@ -62,12 +65,24 @@ class OnlyProjects:
                 return self._noted(await send(method, path, **options))
             case "GET", ["projects"]:
                 return _only(await send(method, path, **options), "projects", allowed, own=True)
+            case "GET", ["projects", project, kind] if kind in _LISTED:
+                asked = {**(options.get("params") or {}), "project_id": project}
+                asked.setdefault("subproject_id", "*")
+                return await self._list(send, kind, asked, allowed)
+            case "GET", ["projects", project, "search"]:
+                self._inside(project, allowed)
+                asked = {**(options.get("params") or {}), "scope": None}  # in no subproject
+                return await send(method, path, params=asked)
+            case "PUT", ["projects", project, "wiki", _]:
+                self._inside(project, allowed)
+                await self._check_page(send, path, options)
+                return await send(method, path, **options)
             case _, ["projects", project, *_]:
                 self._inside(project, allowed)
+                await self._check_body(send, options, allowed)
                 return await send(method, path, **options)
             case "GET", [kind] if kind in _LISTED:
-                options["params"] = self._narrowed(options.get("params") or {}, allowed)
-                return self._noted(_only(await send(method, path, **options), kind, allowed))
+                return await self._list(send, kind, options.get("params") or {}, allowed)
             case "POST", [kind] if kind in _LISTED:
                 await self._check_body(send, options, allowed)
                 return await send(method, path, **options)
@@ -97,26 +112,51 @@ class OnlyProjects:
                     found = await send("GET", f"/projects/{identifier}.json")
                 except (NotFound, Forbidden):
                     continue
-                self._ids[identifier] = found["project"]["id"]
+                number = self._ids[identifier] = found["project"]["id"]
+                self._parents[number] = (found["project"].get("parent") or {}).get("id", 0)
         return frozenset(self._ids.values())
 
-    def _inside(self, project: Any, allowed: frozenset[int]) -> None:
+    def _inside(self, project: Any, allowed: frozenset[int]) -> int:
         text = str(project)
-        if text not in self._ids and not (text.isdigit() and int(text) in allowed):
+        number = self._ids.get(text, int(text) if text.isdecimal() else 0)
+        if number not in allowed:
             raise NotFound("That project")
+        return number
 
-    def _narrowed(self, params: dict[str, Any], allowed: frozenset[int]) -> dict[str, Any]:
-        asked = params.get("project_id")
-        if asked not in (None, ""):
-            for project in str(asked).split("|"):
-                self._inside(project, allowed)
-            return {**params, "subproject_id": params.get("subproject_id", "!*")}
-        if not allowed:
-            raise NotFound("Those projects")
-        if len(allowed) > 1 and "query_id" in params:
+    async def _list(
+        self, send: Send, kind: str, params: dict[str, Any], allowed: frozenset[int]
+    ) -> dict[str, Any]:
+        """A list over the projects that are asked for, with their subprojects if they are."""
+        projects = self._asked(params, allowed)
+        if len(projects) > 1 and "query_id" in params:
             # A saved query brings filters of its own, which may be of other projects.
             raise Forbidden("Name a project together with a saved query here.")
-        return {**params, "project_id": "|".join(map(str, sorted(allowed)))}
+        if len(projects) > 1:
+            params = long_form(params, projects, issues=kind == "issues")
+        else:
+            params = {**params, "project_id": next(iter(projects)), "subproject_id": "!*"}
+        answer = await send("GET", f"/{kind}.json", params=params)
+        return self._noted(_only(answer, kind, allowed))
+
+    def _asked(self, params: dict[str, Any], allowed: frozenset[int]) -> frozenset[int]:
+        """Raises ``NotFound`` for a project beyond these."""
+        named = params.get("project_id")
+        if named in (None, ""):
+            if not allowed:
+                raise NotFound("Those projects")
+            return allowed
+        found = {self._inside(project, allowed) for project in str(named).split("|")}
+        # Categories and saved queries are those of one project.
+        alone = params.keys() & {"category_id", "issue.category_id", "query_id"}
+        if params.get("subproject_id") == "*" and not alone:
+            found |= {one for one in allowed if not found.isdisjoint(self._above(one))}
+        return frozenset(found)
+
+    def _above(self, project: int) -> Iterator[int]:
+        """The projects above one, up to the first that lies beyond these."""
+        while parent := self._parents.get(project):
+            yield parent
+            project = parent
 
     async def _check_one(self, send: Send, kind: str, number: str, allowed: frozenset[int]) -> None:
         key = f"{kind}/{number}"
@@ -127,6 +167,21 @@ class OnlyProjects:
         if project is None or project not in allowed:
             raise NotFound("That")
         self._project_of[key] = project
+
+    async def _check_page(self, send: Send, path: str, options: dict[str, Any]) -> None:
+        """Raises ``Forbidden`` for a wiki page that lies elsewhere, or would then.
+
+        What is written to the former title of a page that was moved reaches it in its new project
+        (app/models/wiki.rb, ``find_page``); who reads under that title is sent there instead.
+        """
+        if (options.get("json") or {}).get("wiki_page", {}).get("wiki_id") not in (None, ""):
+            raise Forbidden("Wiki pages stay in their project here.")
+        try:
+            await send("GET", path)
+        except NotFound:  # it will be a new one
+            return
+        except Unreadable:
+            raise Forbidden("This page was renamed or moved: use the title that it has.") from None
 
     async def _check_body(
         self, send: Send, options: dict[str, Any], allowed: frozenset[int]
@@ -148,7 +203,7 @@ class OnlyProjects:
 
     def _noted(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Remember what hangs on the issues of an answer; leave out what may lie elsewhere."""
-        for item in _items(answer):
+        for item in objects(answer):
             for kind in _HANGING:
                 for hanging in item.get(kind) or ():
                     self._seen[f"{kind}/{hanging['id']}"] = True
@@ -157,14 +212,6 @@ class OnlyProjects:
         if upload := answer.get("upload"):
             self._seen[f"attachments/{upload['id']}"] = True
         return answer
-
-
-def _items(answer: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    for value in answer.values():
-        if isinstance(value, dict):
-            yield value
-        elif isinstance(value, list):
-            yield from (item for item in value if isinstance(item, dict))
 
 
 def _only(

@@ -5,10 +5,11 @@ The rules were measured on Redmine 6.1.5; ``tests/contract`` holds a real one to
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from pydantic_core import from_json
 
 from redmine_mcp_core.redmine.errors import (
     Conflict,
@@ -45,9 +46,16 @@ def segment(value: int | str) -> str:
     return text
 
 
-def query(params: Mapping[str, Any]) -> dict[str, str]:
-    """Query parameters as Redmine reads them: no nulls, lists joined by commas, booleans as 0/1."""
-    return {name: _value(value) for name, value in params.items() if value is not None}
+def query(params: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """Query parameters as Redmine reads them: no nulls, lists joined by commas, booleans as 0/1.
+
+    A name that ends in ``[]`` is repeated for each of its values.
+    """
+    return {
+        name: [_value(one) for one in value] if name.endswith("[]") else _value(value)
+        for name, value in params.items()
+        if value is not None
+    }
 
 
 def _value(value: Any) -> str:
@@ -69,11 +77,21 @@ def read(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]
     raise _error(status, headers, body)
 
 
+def objects(answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The issues, projects and the like of an answer: one, or a list of them."""
+    for value in answer.values():
+        if isinstance(value, dict):
+            yield value
+        elif isinstance(value, list):
+            yield from (item for item in value if isinstance(item, dict))
+
+
 def _json_object(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        value = json.loads(body)
+        # To the standard library's, JSON that is too deep is a RecursionError.
+        value = from_json(body)
     except ValueError:
         raise Unreadable from None
     if not isinstance(value, dict):

@@ -139,6 +139,12 @@ PATHS = [
     "/projects/alpha/search.json?q=login&scope=subprojects",
     "/projects/gamma/search.json?q=login",
     "/projects/nope/search.json?q=login",
+    "/projects/alpha/search.json?q=login&wiki_pages=1",
+    *(
+        f"/projects/{project}/wiki{page}.json"
+        for project in ("alpha", "gamma", "nope")
+        for page in ("", "/index", "/Wiki", "/Wiki/1")
+    ),
     f"/projects.json?include={OF_PROJECTS}",
     "/projects.json?limit=1&offset=1",
     *(f"/projects/{name}.json?include={OF_PROJECTS}" for name in ("1", "beta", "gamma", "nope")),

@@ -42,6 +42,7 @@ WISHES = [
     "duplicates=*",
     "estimated_hours=*",
     "f[]=assigned_to_id&op[assigned_to_id]=!*&f[]=status_id&op[status_id]=o",
+    "f[]=project_id&op[project_id]==&v[project_id][]=1&v[project_id][]=3",
     "f[]=status_id&op[status_id]=c",
     "f[]=tracker_id&op[tracker_id]==&v[tracker_id][]=1&v[tracker_id][]=2",
     "fixed_version_id=*&sort=fixed_version:desc,priority:desc",

@@ -12,14 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from . import issue_scenarios, project_scenarios
+from . import issue_scenarios, project_scenarios, wiki_scenarios
 from .conftest import NEEDS_REAL
 from .steps import Step
 from .target import Target
 
 pytestmark = NEEDS_REAL
 
-SCENARIOS = issue_scenarios.SCENARIOS | project_scenarios.SCENARIOS
+SCENARIOS = issue_scenarios.SCENARIOS | project_scenarios.SCENARIOS | wiki_scenarios.SCENARIOS
 # The seed lies in the past of whichever clock the tests run by.
 SEEDED = re.compile(r"2026-0[1-4]-")
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")

@@ -64,6 +64,36 @@ class TestTimeEntries:
         assert_invalid(log(fresh_redmine, "bob", **fields, user_id=5), "User is invalid")
         assert_empty(log(fresh_redmine, "dave", **fields), 403)
 
+    def test_scopes(self, fresh_redmine: Target) -> None:
+        """Time on an issue takes view_issues too, a change view_time_entries; edit_own_ is enough
+        for one's own entries whatever the role holds."""
+        issue = {"time_entry": {"issue_id": 12, "hours": 1, "activity_id": 8}}
+        project: dict[str, Any] = {"time_entry": {"project_id": 1, "hours": 1, "activity_id": 8}}
+        other = {"time_entry": {**project["time_entry"], "user_id": 6}}
+        change = {"time_entry": {"hours": 2}}
+
+        def status(scopes: str, method: str, path: str, body: Any = None) -> int:
+            return fresh_redmine.send_with_scopes("alice", scopes, method, path, body).status_code
+
+        log = ("POST", "/time_entries.json")
+        assert status("log_time", *log, project) == 201
+        assert status("log_time", *log, issue) == 422
+        assert status("log_time view_issues", *log, issue) == 201
+        assert status("view_issues view_time_entries", *log, issue) == 403
+        assert status("log_time", *log, other) == 422
+        assert status("log_time log_time_for_other_users", *log, other) == 201
+        for scopes, own, others in (
+            ("view_time_entries", 403, 403),
+            ("edit_time_entries", 403, 403),
+            ("view_time_entries edit_own_time_entries", 204, 403),
+            ("view_time_entries edit_time_entries", 204, 204),
+        ):
+            assert status(scopes, "PUT", "/time_entries/1.json", change) == own, scopes
+            assert status(scopes, "PUT", "/time_entries/2.json", change) == others, scopes
+        assert status("edit_own_time_entries", "DELETE", "/time_entries/1.json") == 403
+        mine = "view_time_entries edit_own_time_entries"
+        assert status(mine, "DELETE", "/time_entries/1.json") == 204
+
     def test_change_and_delete(self, fresh_redmine: Target) -> None:
         """A manager changes entries; a developer does not even change his own."""
         path, body = "/time_entries/2.json", {"time_entry": {"hours": 2}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from redmine_mcp_sandbox import Sandbox
 
 from redmine_mcp_core.redmine import (
     AccountLocked,
+    BadArgument,
     Credential,
     Forbidden,
     Gateway,
@@ -138,6 +140,31 @@ async def test_each_kind_of_reference_data(sandbox: Sandbox, gateway: Gateway) -
     assert (await redmine.names("trackers"))[1] == "Bug"
     assert (await redmine.names("issue_priorities"))[4] == "Urgent"
     assert (await redmine.names("time_entry_activities"))[9] == "Development"
+
+
+async def test_names_in_every_project(sandbox: Sandbox, gateway: Gateway) -> None:
+    """Where no project is named, those of all that the caller sees count; each list is kept."""
+    granted = sandbox.grant(
+        "alice", ["view_issues", "view_project", "view_time_entries"]
+    ).access_token
+    redmine = Redmine(gateway, Credential.bearer(granted))
+
+    assert set((await redmine.names("versions")).values()) == {"1.0", "1.1", "2.0", "0.1", "M1"}
+    assert (await redmine.names("project_activities"))[9] == "Development"
+    before = len(sandbox.requests)
+    assert await redmine.id_of("versions", "M1") == 5
+    assert len(sandbox.requests) == before
+
+
+async def test_names_in_too_many_projects(sandbox: Sandbox, gateway: Gateway) -> None:
+    """The caller is asked to name one."""
+    redmine = Redmine(gateway, Credential.bearer(token(sandbox)))
+    projects = sandbox._world.projects
+    for number in range(20):
+        projects.add(replace(projects[1], identifier=f"p{number}", enabled_modules=()))
+
+    with pytest.raises(BadArgument, match="Name the project: there are 23 of them"):
+        await redmine.names("members")
 
 
 async def test_a_failure_is_not_kept_as_reference_data(sandbox: Sandbox, gateway: Gateway) -> None:

@@ -42,6 +42,10 @@ def test_what_the_scopes_cover_passes(method: str, path: str) -> None:
         ("GET", "/search.json", "search_project"),
         ("GET", "/users.json", "admin"),
         ("PUT", "/projects/alpha/archive.json", "admin"),
+        ("GET", "/projects/alpha/wiki/index.json", "view_wiki_pages"),
+        ("GET", "/projects/alpha/wiki/Wiki/1.json", "view_wiki_edits"),
+        ("PUT", "/projects/alpha/wiki/Wiki.json", "edit_wiki_pages"),
+        ("DELETE", "/projects/alpha/wiki/Wiki.json", "delete_wiki_pages"),
     ],
 )
 def test_what_they_do_not_cover_is_named(method: str, path: str, permission: str) -> None:

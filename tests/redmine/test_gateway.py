@@ -55,6 +55,29 @@ def gateway(transport: httpx.AsyncBaseTransport, **options: Any) -> Gateway:
     return Gateway(URL, transport=transport, **{"backoff": 0.001, "deadline": 5.0, **options})
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/issues.json",
+        "issues.json",
+        "//evil.example.com/issues.json",
+        "@evil.example.com/issues.json",
+        ":8443/issues.json",
+        "https://evil.example.com/issues.json",
+    ],
+)
+async def test_no_path_leads_away_from_redmine(path: str) -> None:
+    """A credential goes to the Redmine it is for, at its address and below its path."""
+    network = Script(ok())
+    async with Gateway(f"{URL}/below", transport=network) as redmine:
+        await redmine.request("GET", path, credential=Credential.api_key("secret"))
+
+    (asked,) = network.seen
+    assert asked.url.host == "redmine.example.com"
+    assert asked.url.port is None
+    assert asked.url.path.startswith("/below/")
+
+
 REPEATABLE: list[Outcome] = [
     httpx.ConnectError("refused"),
     httpx.ConnectTimeout("no route"),

@@ -58,7 +58,9 @@ def test_an_empty_answer_is_an_empty_object(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<!DOCTYPE html><title>Sign in</title>", b"[1]", b'"x"', b"\xff"]
+    "body",
+    [b"<!DOCTYPE html><title>Sign in</title>", b"[1]", b'"x"', b"\xff", b'{"a":' * 100_000],
+    ids=["a page", "a list", "a text", "no text", "too deep"],
 )
 def test_what_is_no_json_object_is_unreadable(body: bytes) -> None:
     """A login page with status 200 is not taken for data, and its text is not repeated."""
