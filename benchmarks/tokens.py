@@ -96,6 +96,23 @@ TASKS = (
     ),
     Task("find a tool", "find_tools", {"query": "close a version"}),
     Task("versions", "call_tool", {"name": "list_versions", "arguments": ALPHA}),
+    Task("my hours", "call_tool", {"name": "list_time_entries", "arguments": {"user": "me"}}),
+    Task(
+        "my hours by day and issue",
+        "call_tool",
+        {
+            "name": "list_time_entries",
+            "arguments": {"user": "me", "spent_on": "2026-01", "group_by": "day, issue"},
+        },
+    ),
+    Task(
+        "hours on a version",
+        "call_tool",
+        {
+            "name": "list_time_entries",
+            "arguments": {**ALPHA, "version": "1.1", "group_by": "user"},
+        },
+    ),
     Task("prompt: ticket", "/summarize_ticket", {"issue_id": "1"}),
     Task("prompt: triage", "/triage", ALPHA),
 )

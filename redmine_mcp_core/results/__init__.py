@@ -1,6 +1,17 @@
 """What a model reads back: typed results, budgets, and text written by strangers."""
 
+from redmine_mcp_core.results.markup import cut_text, readable
 from redmine_mcp_core.results.result import Image, Result
 from redmine_mcp_core.results.text import Quotation, line, quoted, shorten, visible
 
-__all__ = ["Image", "Quotation", "Result", "line", "quoted", "shorten", "visible"]
+__all__ = [
+    "Image",
+    "Quotation",
+    "Result",
+    "cut_text",
+    "line",
+    "quoted",
+    "readable",
+    "shorten",
+    "visible",
+]

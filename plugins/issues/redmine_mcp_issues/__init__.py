@@ -7,6 +7,7 @@ from redmine_mcp_issues import (  # noqa: F401 - they declare tools
     copying,
     deleting,
     listed,
+    own_files,
     reading,
     resources,
     writing,

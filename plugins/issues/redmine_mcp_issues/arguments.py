@@ -9,25 +9,49 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
+
+from redmine_mcp_core import Edit, hours_of
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 
+
+def _without_sign(wanted: Any) -> Any:
+    """``#12`` as people and models write an issue."""
+    return wanted.strip().removeprefix("#") if isinstance(wanted, str) else wanted
+
+
+def _several(wanted: Any) -> Any:
+    """A list, also where one text stands for a list of one."""
+    return (wanted,) if isinstance(wanted, str | int) else wanted
+
+
+Id = Annotated[int, Field(ge=1), BeforeValidator(_without_sign)]
 Named = Annotated[str | int, WithJsonSchema(_TEXT)]
 Name = Annotated[str | int | None, WithJsonSchema(_TEXT)]
 """What has a name in Redmine, by name or id; "" for none."""
 Text = Annotated[str | None, WithJsonSchema(_TEXT)]
 Flag = bool | SkipJsonSchema[None]
 Percent = Annotated[int | None, Field(ge=0, le=100), WithJsonSchema({"type": "integer"})]
-Hours = Annotated[float | None, Field(ge=0), WithJsonSchema({"type": "number"})]
-"""Hours, as a decimal."""
+Hours = Annotated[
+    float | None,
+    BeforeValidator(lambda wanted: wanted if wanted is None else hours_of(wanted)),
+    WithJsonSchema({"type": "number"}),
+]
+"""Hours; what is no decimal, such as 1:30, is made one."""
 Fields = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 """Custom fields: name or id to value, or to a list of values."""
-Watchers = Annotated[tuple[str | int, ...], Field(max_length=50), WithJsonSchema(_TEXTS)]
+Watchers = Annotated[
+    tuple[str | int, ...],
+    BeforeValidator(_several),
+    Field(max_length=50),
+    WithJsonSchema(_TEXTS),
+]
 Relations = Annotated[
     tuple[str | int, ...],
+    BeforeValidator(_several),
     Field(max_length=50),
     WithJsonSchema({**_TEXTS, "description": "Such as blocks #12, precedes #12 +2 days"}),
 ]
@@ -39,15 +63,6 @@ Key = Annotated[
 Seen = Annotated[
     str | None, WithJsonSchema({**_TEXT, "description": "Refuse if changed since you read it"})
 ]
-
-
-class Edit(BaseModel):
-    """A passage of a text, and what to put in its place."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    find: Annotated[str, Field(min_length=1)]
-    put: Annotated[str, Field(alias="with")]
 
 
 Edits = Annotated[

@@ -15,7 +15,7 @@ from redmine_mcp_issues.filters import (
     Issue,
     add_filter,
 )
-from redmine_mcp_issues.naming import id_in, names_in
+from redmine_mcp_issues.naming import id_in, known_as
 
 _COMPARISONS = (">=", "<=", "~", "!")
 _YES_NO = {"yes": "1", "true": "1", "no": "0", "false": "0"}
@@ -27,10 +27,10 @@ async def filters_from(redmine: Redmine, asked: Mapping[str, str], project: str)
     Raises ``BadArgument``: an unknown filter or value, with the valid ones.
     """
     filters = Filters({"status_id": "o"})
-    if not any(name.casefold() == "status" for name in asked):
+    if not any(known_as(name) == "status" for name in asked):
         filters.hints.append("Closed ones were left out: status=any takes all.")
     for name, value in asked.items():
-        text, known = line(value), name.strip().casefold().replace(" ", "_")
+        text, known = line(value), known_as(name)
         if not text:
             raise BadArgument(f"{line(name)} is empty. Leave it out, or write none or any.")
         if "|" in text:
@@ -79,7 +79,7 @@ async def _stored_as(asked: Asked) -> list[str]:
     if not any(character.isalpha() for character in text):
         return []
     try:
-        people = await names_in(asked.redmine, "members", asked.project)
+        people = await asked.redmine.names("members", asked.project)
     except RedmineError:
         return []
     return [str(user_id) for user_id, name in people.items() if name.casefold() == text]

@@ -12,7 +12,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, PrivateAttr
 
@@ -20,11 +20,9 @@ from redmine_mcp_core import (
     BadArgument,
     Caller,
     CurrentCaller,
-    CurrentLocalFiles,
     CurrentRedmine,
     Forbidden,
     Image,
-    LocalFiles,
     MissingScope,
     NotFound,
     Quotation,
@@ -36,7 +34,7 @@ from redmine_mcp_core import (
     quoted,
     visible,
 )
-from redmine_mcp_issues.arguments import Text
+from redmine_mcp_issues.arguments import Id, Text
 from redmine_mcp_issues.changes import noted
 from redmine_mcp_issues.checks import WouldFail, check_privacy
 from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise
@@ -53,7 +51,7 @@ MAX_UPLOAD = 5 * 1024 * 1024
 PAGE = 10_000
 """Characters of a text that are read at once."""
 
-Id = Annotated[int, Field(ge=1)]
+Comment = Annotated[str, Field(description="A comment that goes with it")]
 
 
 class Attachment(Result):
@@ -115,6 +113,13 @@ class FileChange(Result):
         return f"{said}\n{Quotation().enclose(self.filename)}{dropped if self.dropped else ''}"
 
 
+class Note(NamedTuple):
+    """A comment that goes with a file."""
+
+    text: str
+    private: bool
+
+
 @plugin.tool(title="Read an attachment", scopes={"view_issues"}, read_only=True, listed=False)
 async def get_attachment(
     issue_id: Id,
@@ -123,7 +128,7 @@ async def get_attachment(
     redmine: Redmine = CurrentRedmine(),
 ) -> Attachment:
     """Read a file of an issue: text as text, an image as an image."""
-    file = _file(await issue_of(redmine, issue_id, {"attachments"}), attachment_id)
+    file = file_of(await issue_of(redmine, issue_id, {"attachments"}), attachment_id)
     found: dict[str, Any] = {
         "id": attachment_id,
         "filename": line(file["filename"]),
@@ -159,24 +164,38 @@ async def get_attachment(
 )
 async def add_attachment(
     issue_id: Id,
-    filename: Annotated[str, Field(max_length=255)] = "",
+    filename: Annotated[str, Field(max_length=255)],
     text: Text = None,
     base64_content: Text = None,
-    path: Annotated[
-        Text, Field(description="Of a file on your computer, if this server runs there")
-    ] = None,
     description: str = "",
-    notes: Annotated[str, Field(description="A comment that goes with it")] = "",
+    notes: Comment = "",
     private_notes: bool = False,
     redmine: Redmine = CurrentRedmine(),
     caller: Caller = CurrentCaller(),
-    files: LocalFiles = CurrentLocalFiles(),
 ) -> FileChange:
-    """Attach a file to an issue, given as text, in base64 or by its path."""
-    content, name = await _content(text, base64_content, path, files)
-    name = line(filename) or name
+    """Attach a file to an issue, given as text or in base64."""
+    content = _content(text, base64_content)
+    note = Note(notes, private_notes)
+    return await attach(redmine, caller, issue_id, content, filename, description, note)
+
+
+async def attach(
+    redmine: Redmine,
+    caller: Caller,
+    issue_id: int,
+    content: bytes,
+    filename: str,
+    description: str,
+    note: Note,
+) -> FileChange:
+    """Upload a file and make it the issue's. Raises ``RedmineError``."""
+    name, notes, private_notes = line(filename), note.text, note.private
     if not name:
         raise BadArgument("filename is empty.")
+    if not content:
+        raise BadArgument("The file is empty, and Redmine takes no empty files.")
+    if len(content) > MAX_UPLOAD:
+        raise BadArgument(f"The file has {len(content)} bytes; {MAX_UPLOAD} are the most.")
     body: dict[str, Any] = {"notes": notes, "private_notes": private_notes} if notes else {}
     if notes and private_notes:
         await _check_privacy(redmine, caller, issue_id, body)
@@ -191,7 +210,7 @@ async def add_attachment(
         raise
     after = await issue_of(redmine, issue_id, {"attachments", "journals"})
     try:
-        file = _file(after, upload["id"])
+        file = file_of(after, upload["id"])
     except NotFound:
         raise NotFound(
             f"The file, although Redmine took it: what was to be attached to #{issue_id}"
@@ -229,16 +248,16 @@ async def delete_attachment(
         (user,) = await redmine.reference("current_user")
         if issue["author"]["id"] != user["id"]:
             raise MissingScope(["edit_issues"])
-    file = _file(issue, attachment_id)
+    file = file_of(issue, attachment_id)
     about = f"{line(file['filename'])} ({file['filesize']} B)"
     question = f"Delete file {attachment_id} of #{issue_id} for good?\n{quoted(about)}"
     await confirmed(question, confirm=confirm)
-    now = _file(await issue_of(redmine, issue_id, {"attachments"}), attachment_id)
+    now = file_of(await issue_of(redmine, issue_id, {"attachments"}), attachment_id)
     if (now["filename"], now["filesize"]) != (file["filename"], file["filesize"]):
         raise StandsOtherwise
     await redmine.delete(f"/attachments/{attachment_id}.json")
     try:
-        _file(await issue_of(redmine, issue_id, {"attachments"}), attachment_id)
+        file_of(await issue_of(redmine, issue_id, {"attachments"}), attachment_id)
     except NotFound:
         return FileChange(
             issue_id=issue_id,
@@ -249,7 +268,7 @@ async def delete_attachment(
     raise NotDeleted(f"file {attachment_id}")
 
 
-def _file(issue: dict[str, Any], attachment_id: int) -> dict[str, Any]:
+def file_of(issue: dict[str, Any], attachment_id: int) -> dict[str, Any]:
     """A file of this issue, and of nothing else. Raises ``NotFound``."""
     for file in issue.get("attachments", ()):
         if file["id"] == attachment_id:
@@ -278,25 +297,13 @@ async def _taken_back(redmine: Redmine, upload_id: int, error: RedmineError) -> 
             await redmine.delete(f"/attachments/{upload_id}.json")
 
 
-async def _content(
-    text: str | None, encoded: str | None, path: str | None, files: LocalFiles
-) -> tuple[bytes, str]:
-    """The bytes to upload, and the name that they have on this computer. Raises ``BadArgument``."""
-    if [text, encoded, path].count(None) != 2:
-        raise BadArgument("Give either text or base64_content or path.")
-    name = ""
+def _content(text: str | None, encoded: str | None) -> bytes:
+    """The bytes to upload. Raises ``BadArgument``."""
+    if [text, encoded].count(None) != 1:
+        raise BadArgument("Give either text or base64_content.")
+    if encoded is None:
+        return (text or "").encode()
     try:
-        if path is not None:
-            file = await files.read(path, limit=MAX_UPLOAD)
-            content, name = file.content, file.name
-        elif encoded is not None:
-            content = base64.b64decode("".join(encoded.split()), validate=True)
-        else:
-            content = (text or "").encode()
+        return base64.b64decode("".join(encoded.split()), validate=True)
     except (binascii.Error, ValueError):
         raise BadArgument("base64_content is not base64.") from None
-    if not content:
-        raise BadArgument("The file is empty, and Redmine takes no empty files.")
-    if len(content) > MAX_UPLOAD:
-        raise BadArgument(f"The file has {len(content)} bytes; {MAX_UPLOAD} are the most.")
-    return content, name

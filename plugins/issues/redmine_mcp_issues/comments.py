@@ -13,26 +13,26 @@ from pydantic import Field, WithJsonSchema
 from redmine_mcp_core import (
     BadArgument,
     CurrentRedmine,
+    Edit,
     NotFound,
     Redmine,
     Result,
     confirmed,
     line,
     quoted,
+    replaced,
     shorten,
 )
-from redmine_mcp_issues.arguments import Edit, Flag, Text
+from redmine_mcp_issues.arguments import Flag, Id, Text
 from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise
 from redmine_mcp_issues.plugin import plugin
 from redmine_mcp_issues.reaching import issue_of
-from redmine_mcp_issues.replacing import replaced
 
 SHOWN_CHARACTERS = 200
 
 _SCOPES = {"view_issues", "edit_issue_notes"}
 _OPTIONAL_SCOPES = {"edit_own_issue_notes", "set_notes_private", "view_private_notes"}
 
-Id = Annotated[int, Field(ge=1)]
 
 _TEXT = {"type": "string"}
 _Edits = Annotated[

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from redmine_mcp_core import CurrentRedmine, Forbidden, Invalid, Redmine, RedmineError, line
-from redmine_mcp_issues.arguments import Name, Text
+from redmine_mcp_issues.arguments import Id, Name, Text
 from redmine_mcp_issues.attributes import Reference
 from redmine_mcp_issues.changes import WrittenIssue, dropped_of, summary_of
 from redmine_mcp_issues.checks import explained
@@ -44,7 +44,7 @@ _OF_PROJECT: tuple[tuple[str, str, Reference], ...] = (
     listed=False,
 )
 async def copy_issue(
-    issue_id: Annotated[int, Field(ge=1)],
+    issue_id: Id,
     project: Name = None,
     subject: Text = None,
     tracker: Name = None,
@@ -128,7 +128,7 @@ def _beside(
 
     def compare(asked: bool, what: str, wanted: int, came: int) -> None:
         if came:
-            done.append(f"{came} {what}")
+            done.append(f"{came} {what if came > 1 else what.removesuffix('s')}")
         if asked and came < wanted:
             dropped.append(f"{wanted - came} of {wanted} {what}")
 

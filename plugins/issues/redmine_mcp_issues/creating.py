@@ -15,7 +15,9 @@ from redmine_mcp_core import (
     NotFound,
     Redmine,
     RedmineError,
+    fingerprint,
     line,
+    once,
 )
 from redmine_mcp_issues.changes import WrittenIssue, dropped_of, planned, summary_of
 from redmine_mcp_issues.checks import (
@@ -29,7 +31,6 @@ from redmine_mcp_issues.checks import (
 from redmine_mcp_issues.draft import Draft, draft_of
 from redmine_mcp_issues.linking import relate, seen
 from redmine_mcp_issues.links import relation_changes, watcher_changes
-from redmine_mcp_issues.once import fingerprint, once
 from redmine_mcp_issues.reaching import issue_of
 from redmine_mcp_issues.request import Request
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from redmine_mcp_core import Quotation, Redmine, Result, line
+from redmine_mcp_core import Quotation, Redmine, Result, cut_text, line, readable
 from redmine_mcp_issues.custom import people_in
 from redmine_mcp_issues.focus import VIEWS, Focus
 from redmine_mcp_issues.journals import JournalEntry, entries_from, issues_in, page_of
@@ -20,7 +20,6 @@ from redmine_mcp_issues.linked import (
     read_linked,
     relations_of,
 )
-from redmine_mcp_issues.markup import cut, readable
 
 FIELD_CHARACTERS = 500
 """How much of a custom field is shown unless all of it is asked for."""
@@ -195,12 +194,13 @@ async def details_from(
     description, cut_description = "", 0
     if view.description and whole:
         limit = None if full_text else view.description
-        description, cut_description = cut(readable(issue.get("description")), limit)
+        description, cut_description = cut_text(readable(issue.get("description")), limit)
     fields: dict[str, str] = {}
     if view.fields and whole:
         fields = dict(_custom_fields(issue, await people_in(redmine, issue)))
     cuts = {
-        name: cut(text, None if full_text else FIELD_CHARACTERS) for name, text in fields.items()
+        name: cut_text(text, None if full_text else FIELD_CHARACTERS)
+        for name, text in fields.items()
     }
     return IssueDetails(
         focus=focus,

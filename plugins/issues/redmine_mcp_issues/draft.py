@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from redmine_mcp_core import BadArgument, Redmine, find_name, line
@@ -16,6 +16,7 @@ SUBJECT_CHARACTERS = 255
 """app/models/issue.rb, ``validates_length_of :subject``."""
 
 _DATES = {"start_date", "due_date"}
+_DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _ALWAYS_SET = {"tracker", "status", "priority", "subject"}
 """What no issue is without."""
 
@@ -92,8 +93,12 @@ async def _resolved(
 
 
 def day_of(argument: str, text: str) -> str:
-    """A day as Redmine takes it. Raises ``BadArgument``."""
+    """A day as Redmine takes it; today is that of UTC. Raises ``BadArgument``."""
+    wanted = text.strip().casefold()
+    if wanted in _DAYS:
+        return (datetime.now(UTC).date() + timedelta(days=_DAYS[wanted])).isoformat()
     try:
-        return date.fromisoformat(text.strip()).isoformat()
+        return date.fromisoformat(wanted).isoformat()
     except ValueError:
-        raise BadArgument(f"{argument} is a day, such as 2026-01-31.") from None
+        known = ", ".join(_DAYS)
+        raise BadArgument(f"{argument} is a day, such as 2026-01-31, or {known}.") from None

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from redmine_mcp_core import BadArgument, Redmine
-from redmine_mcp_issues.dates import date_filter
+from redmine_mcp_core import BadArgument, Redmine, date_filter
 from redmine_mcp_issues.naming import id_in, number
 
 Issue = dict[str, Any]
@@ -95,7 +94,9 @@ FILTERS = (*SHARED, *OF_PROJECTS, *DATES, *TEXTS, *NUMBERS, *ISSUES, *WORDS)
 
 _OPTIONAL = frozenset({"assignee", "assignee_role", "version", "category"})
 """What an issue may be without."""
-_STATUS_WORDS = {"open": "o", "closed": "c", "any": "*", "all": "*"}
+_NOBODY = ("nobody", "unassigned")
+"""As a list tells it, and as people say it."""
+_STATUS_WORDS = {"open": "o", "closed": "c", "any": "*", "all": "*", "*": "*"}
 _AMOUNT = re.compile(r"(>=|<=|=|)\s*(-?[0-9]+(?:\.[0-9]+)?)")
 
 PRESENCE = {"none": "!*", "any": "*"}
@@ -141,7 +142,17 @@ class Asked:
 async def add_filter(filters: Filters, asked: Asked) -> None:
     """Add one of ``FILTERS``. Raises ``BadArgument`` with what would do instead."""
     add = next(add for names, add in _KINDS if asked.name in names)
-    await add(filters, asked)
+    try:
+        await add(filters, asked)
+    except BadArgument as error:
+        # What nothing is called may be a word of ours, such as "Open" or "None".
+        lower = replace(asked, text=asked.text.casefold())
+        if lower == asked:
+            raise
+        try:
+            await add(filters, lower)
+        except BadArgument:
+            raise error from None
 
 
 async def _shared(filters: Filters, asked: Asked) -> None:
@@ -179,6 +190,8 @@ async def _named(
 ) -> None:
     """One or several names; ``!`` before them excludes, and none and any stand alone."""
     name, text = asked.name, asked.text
+    if name == "assignee" and text in _NOBODY:
+        text = "none"
     if name in _OPTIONAL and text in PRESENCE:
         held = _presence(attribute, text) if attribute else None
         filters.add(name, param, PRESENCE[text], held)

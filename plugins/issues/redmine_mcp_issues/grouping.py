@@ -16,7 +16,7 @@ from redmine_mcp_core import MAX_PAGE_SIZE, BadArgument, Redmine, RedmineError, 
 from redmine_mcp_issues.asking import custom_field_id, custom_values
 from redmine_mcp_issues.filters import OF_PROJECTS, SHARED, Filters, Issue
 from redmine_mcp_issues.listing import Group, IssueList
-from redmine_mcp_issues.naming import names_in
+from redmine_mcp_issues.naming import known_as
 
 MOST_GROUPS = 40
 """So many values are counted one by one; what is left is told as one number."""
@@ -72,7 +72,7 @@ class Grouping:
 
 async def grouping_from(redmine: Redmine, by: str, project: str) -> Grouping:
     """What was asked for. Raises ``BadArgument`` with what issues can be counted by."""
-    name = by.strip().casefold().replace(" ", "_")
+    name = known_as(by)
     if name in ATTRIBUTES:
         param, attribute = ATTRIBUTES[name]
         return Grouping(name, param, attribute)
@@ -147,7 +147,7 @@ async def _known(
         if name in SHARED:
             known |= _by_value(await redmine.names(SHARED[name][1]))
         elif name in OF_PROJECTS and (project or name == "version"):
-            known |= _by_value(await names_in(redmine, OF_PROJECTS[name][1], project))
+            known |= _by_value(await redmine.names(OF_PROJECTS[name][1], project))
         elif name == "project":
             known |= _by_value(await redmine.names("projects")) if not project else {}
     except RedmineError:

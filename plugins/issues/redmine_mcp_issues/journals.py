@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from redmine_mcp_core import BadArgument, Redmine, RedmineError, line
-from redmine_mcp_issues.markup import cut, readable
+from redmine_mcp_core import BadArgument, Redmine, RedmineError, cut_text, line, readable
 
 Part = Literal["comments", "changes", "edits"]
 """``edits`` are the changes without those that an overview tells by listing what they added."""
@@ -191,7 +190,7 @@ def _entry(
     journal: Journal, names: Names, parts: frozenset[Part], note_characters: int | None
 ) -> JournalEntry:
     notes = readable(journal.get("notes")) if "comments" in parts else ""
-    shown, left_out = cut(notes, note_characters)
+    shown, left_out = cut_text(notes, note_characters)
     return JournalEntry(
         id=journal["id"],
         by=line(journal.get("user", {}).get("name")),

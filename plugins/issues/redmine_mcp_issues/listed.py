@@ -11,7 +11,7 @@ from redmine_mcp_issues.asking import filters_from
 from redmine_mcp_issues.filters import Filters
 from redmine_mcp_issues.grouping import grouped, grouping_from
 from redmine_mcp_issues.listing import PAGE, IssueList, rows_from
-from redmine_mcp_issues.naming import in_project
+from redmine_mcp_issues.naming import in_project, known_as
 from redmine_mcp_issues.plugin import plugin
 from redmine_mcp_issues.sorting import sort_from
 
@@ -84,7 +84,7 @@ async def list_issues(
         "due": due,
     }
     asked = {name: value for name, value in asked.items() if value}
-    if twice := sorted(asked.keys() & {name.casefold() for name in fields}):
+    if twice := sorted(asked.keys() & {known_as(name) for name in fields}):
         raise BadArgument(f"{twice[0]} is given twice.")
     asked |= fields
     if query and asked:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from pydantic import BaseModel
 
 from redmine_mcp_core import Quotation, Result, line
+from redmine_mcp_issues.headings import (
+    NAMES,
+    NOTHING,
+    Columns,
+    Usual,
+    beyond,
+    joined,
+    only,
+    shared,
+)
 
 PAGE = 25
 
 SHOWN_DATES: Mapping[str, str] = {
-    "updated_on": "last update",
+    "updated_on": "updated",
     "due_date": "due",
     "created_on": "created",
     "closed_on": "closed",
@@ -21,14 +33,10 @@ SHOWN_DATES: Mapping[str, str] = {
 }
 """Of what a date is, by its attribute: said once for the whole list, if it is sorted by that."""
 
-Columns = tuple[str | None, ...]
-"""Values of an issue in the order of ``IssueRow.columns``."""
-
-_NOTHING: Columns = (None,) * 5
-
 
 class IssueRow(BaseModel):
-    """An issue in a list. Dates are days, as Redmine's API tells them (UTC)."""
+    """An issue in a list. Dates are days, as Redmine's API tells them (UTC): when it is due, and
+    the one that the list is sorted by, or else the last update."""
 
     id: int
     subject: str
@@ -38,7 +46,7 @@ class IssueRow(BaseModel):
     priority: str
     assigned_to: str | None = None
     due_date: str | None = None
-    updated_on: str
+    updated_on: str | None = None
     created_on: str | None = None
     closed_on: str | None = None
     start_date: str | None = None
@@ -46,14 +54,27 @@ class IssueRow(BaseModel):
 
     def columns(self) -> Columns:
         """What stands before the date and the subject, in order."""
-        assignee = self.assigned_to or "unassigned"
+        assignee = self.assigned_to or "nobody"
         return self.project, self.status, self.tracker, self.priority, assignee
 
-    def day(self, dated: str | None) -> str:
-        """The date by which the list is sorted, or else the due date, or else the last update."""
+    def day(self, dated: str | None, year: str) -> str | None:
+        """The date by which the list is sorted, or else the due date, or else the last update.
+
+        Without the ``year``, where it is that one.
+        """
+        day = f"due {self.due_date}" if self.due_date else self.updated_on
         if dated:
-            return getattr(self, dated) or "never"
-        return f"due {self.due_date}" if self.due_date else self.updated_on
+            day = getattr(self, dated) or "never"
+        return day and day.replace(f"{year}-", "", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """Rows under a heading."""
+
+    rows: Sequence[IssueRow]
+    said: Columns = NOTHING
+    day: str | None = None
 
 
 class Group(BaseModel):
@@ -93,45 +114,51 @@ class IssueList(Result):
 
     def _lines(self) -> Iterator[str]:
         dated = self.sorted_by if self.sorted_by in SHOWN_DATES else None
-        year = max(row.updated_on for row in self.issues)[:4]
-        everywhere = _shared(self.issues) if len(self.issues) > 1 else _NOTHING
-        sections = self._sections()
-        # In the caller's own order there are no headings: what most rows have is said before them.
-        usual = _usual(self.issues, everywhere) if len(sections) == 1 else _NOTHING
-        said, expected = (", ".join(filter(None, values)) for values in (everywhere, usual))
-        dates = f"Dates of {year}, of the last update unless due."
-        if dated:
-            dates = f"Dates: {SHOWN_DATES[dated]}, {year}."
-        yield " ".join(
-            filter(
-                None,
-                [
-                    said and f"All: {said}.",
-                    expected and f"Unless told: {expected}.",
-                    dates,
-                ],
-            )
-        )
+        year = max(getattr(row, dated or "updated_on") or "" for row in self.issues)[:4]
+        columns = [row.columns() for row in self.issues]
+        everywhere = shared(columns) if len(columns) > 1 else NOTHING
+        sections = self._in_own_order(year) if self.sorted_by else self._by_status()
+        # Headings of the default order say enough of their rows; others say one column of each.
+        in_own_order = self.sorted_by is not None or len(sections) == 1
+        told = tuple(one or other for one, other in zip(everywhere, sections[0].said, strict=True))
+        usual = Usual.of(columns, told) if in_own_order else Usual()
+        above = {
+            "All: {}.": joined(everywhere),
+            "Default: {}.": usual.text(),
+            "Dates: {}.": joined((year, SHOWN_DATES[dated] if dated else "updated unless due")),
+        }
+        yield " ".join(said.format(what) for said, what in above.items() if what)
         for section in sections:
-            here = _shared(section) if len(sections) > 1 else usual
-            heading = ", ".join(filter(None, _beyond(here, everywhere)))
-            if heading and len(sections) > 1:
+            if heading := joined((*beyond(section.said, everywhere), section.day)):
                 yield f"{heading}:"
-            for row in section:
-                day = row.day(dated).replace(f"{year}-", "", 1)
+            for row in section.rows:
+                values = row.columns()
+                own = beyond(values, everywhere, section.said, usual.of_row(values))
+                about = joined((*own, None if section.day else row.day(dated, year)))
                 private = "[private] " if row.is_private else ""
-                own = _beyond(_beyond(row.columns(), everywhere), here)
-                about = [*filter(None, own), day]
-                yield f"#{row.id} {', '.join(about)}: {private}{row.subject}"
+                yield f"#{row.id} {about}".rstrip() + f": {private}{row.subject}"
 
-    def _sections(self) -> list[list[IssueRow]]:
-        """By status, where no order was asked for that this would break."""
-        if self.sorted_by not in (None, "status"):
-            return [list(self.issues)]
+    def _by_status(self) -> list[_Section]:
         sections: dict[str, list[IssueRow]] = {}
         for row in self.issues:
             sections.setdefault(row.status, []).append(row)
-        return list(sections.values())
+        if len(sections) == 1:
+            return [_Section(self.issues)]
+        return [
+            _Section(rows, shared([row.columns() for row in rows])) for rows in sections.values()
+        ]
+
+    def _in_own_order(self, year: str) -> list[_Section]:
+        """Under what the order goes by, where that is the shorter; nothing changes its place."""
+        key = self.sorted_by or ""
+        if key not in NAMES and key not in SHOWN_DATES:
+            return [_Section(self.issues)]
+        runs = [list(run) for _, run in groupby(self.issues, attrgetter(key))]
+        if len(runs) > len(self.issues) / 2:
+            return [_Section(self.issues)]
+        if key in SHOWN_DATES:
+            return [_Section(run, day=run[0].day(key, year)) for run in runs]
+        return [_Section(run, only(run[0].columns(), NAMES.index(key))) for run in runs]
 
     def _counted(self) -> str:
         body = Quotation().enclose("\n".join(f"{one.name}: {one.count}" for one in self.groups))
@@ -139,36 +166,10 @@ class IssueList(Result):
         return f"{body}\n{self.total} issues by {self.group_by}{several}"
 
 
-def _shared(rows: Sequence[IssueRow]) -> Columns:
-    """The values that all rows have, column by column; of one alone, the status."""
-    if len(rows) == 1:
-        return (None, rows[0].status, None, None, None)
-    columns = zip(*(row.columns() for row in rows), strict=True)
-    return tuple(column[0] if len(set(column)) == 1 else None for column in columns)
-
-
-def _usual(rows: Sequence[IssueRow], said: Columns) -> Columns:
-    """What is most common in each column, where it saves something and no other column has it."""
-    columns = [Counter(column) for column in zip(*(row.columns() for row in rows), strict=True)]
-    found: list[str | None] = []
-    for place, values in enumerate(columns):
-        value, times = values.most_common(1)[0]
-        elsewhere = any(value in other for at, other in enumerate(columns) if at != place)
-        found.append(value if said[place] is None and times > 2 and not elsewhere else None)
-    return tuple(found)
-
-
-def _beyond(values: Columns, said: Columns) -> Columns:
-    """The values, without those that were said already."""
-    return tuple(
-        None if value == usual else value for value, usual in zip(values, said, strict=True)
-    )
-
-
 def rows_from(issues: Sequence[Mapping[str, Any]], sorted_by: str | None) -> tuple[IssueRow, ...]:
     """Read the issues of a list."""
-    days = {"due_date", *({sorted_by} if sorted_by in SHOWN_DATES else ())} - {"updated_on"}
-    return tuple(_row(issue, days) for issue in issues)
+    dated = sorted_by if sorted_by and sorted_by in SHOWN_DATES else "updated_on"
+    return tuple(_row(issue, {"due_date", dated}) for issue in issues)
 
 
 def _row(issue: Mapping[str, Any], days: set[str]) -> IssueRow:
@@ -181,7 +182,6 @@ def _row(issue: Mapping[str, Any], days: set[str]) -> IssueRow:
         priority=_name(issue, "priority"),
         assigned_to=_name(issue, "assigned_to") or None,
         is_private=bool(issue.get("is_private")),
-        updated_on=issue["updated_on"][:10],
         **{day: (issue.get(day) or "")[:10] or None for day in days},
     )
 

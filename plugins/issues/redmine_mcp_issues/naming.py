@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal, TypeVar
 
 from redmine_mcp_core import BadArgument, Forbidden, NotFound, Redmine, find_name, line
-
-MOST_PROJECTS = 20
-"""In so many projects a name is looked for where no project was given."""
 
 InProject = Literal["members", "versions", "issue_categories", "issue_custom_fields"]
 """What each project has its own list of."""
@@ -18,6 +14,30 @@ InProject = Literal["members", "versions", "issue_categories", "issue_custom_fie
 _Answer = TypeVar("_Answer")
 _IDENTIFIER = re.compile(r"[a-z0-9_-]+")
 _NUMBER = re.compile(r"#?([0-9]{1,9})")
+
+
+OWN_NAMES: Mapping[str, str] = {
+    "assigned_to": "assignee",
+    "fixed_version": "version",
+    "created_on": "created",
+    "updated_on": "updated",
+    "closed_on": "closed",
+    "start_date": "start",
+    "due_date": "due",
+    "spent_time": "spent_hours",
+    "is_private": "private",
+}
+"""What Redmine's API calls some filters and orders, which models know by heart."""
+
+
+def known_as(name: str) -> str:
+    """The name here of a filter or an order, be it given as here or as in Redmine's API.
+
+    Only with its underscores is it one of the API: a custom field may be called "Due date".
+    """
+    own = name.strip().casefold()
+    plain = own.removesuffix("_id")
+    return OWN_NAMES.get(plain, plain if own.endswith("_id") else own.replace(" ", "_"))
 
 
 async def in_project(
@@ -58,27 +78,8 @@ async def id_in(redmine: Redmine, kind: InProject, wanted: str, project: str) ->
     if given is not None and (not project or kind == "members"):
         return given  # somebody who is no member any more may still be an author
     try:
-        return find_name(kind, await names_in(redmine, kind, project), wanted)
+        return find_name(kind, await redmine.names(kind, project), wanted)
     except BadArgument:
         if given is None or kind == "issue_custom_fields":
             raise
         return given  # a subproject's
-
-
-async def names_in(redmine: Redmine, kind: InProject, project: str) -> dict[int, str]:
-    """Id to name in one project, or in every project there is to see. Raises ``RedmineError``."""
-    if project:
-        return await redmine.names(kind, project)
-    projects = list(await redmine.names("projects"))
-    if len(projects) > MOST_PROJECTS:
-        raise BadArgument(f"Name the project: there are {len(projects)} of them to look in.")
-    found = await asyncio.gather(
-        *(redmine.names(kind, one) for one in projects), return_exceptions=True
-    )
-    known: dict[int, str] = {}
-    for names in found:
-        if isinstance(names, dict):
-            known |= names
-        elif not isinstance(names, Forbidden | NotFound):
-            raise names
-    return known

@@ -7,13 +7,14 @@ from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
 
-from redmine_mcp_core import BadArgument, CurrentRedmine, Redmine
+from redmine_mcp_core import BadArgument, CurrentRedmine, Redmine, search_words
+from redmine_mcp_issues.arguments import Id
 from redmine_mcp_issues.details import IssueDetails, details_from
 from redmine_mcp_issues.focus import VIEWS, Focus, Include
 from redmine_mcp_issues.naming import in_project
 from redmine_mcp_issues.plugin import plugin
 from redmine_mcp_issues.reaching import issue_of
-from redmine_mcp_issues.search import PAGE, SearchHits, hits_from, words_of
+from redmine_mcp_issues.search import PAGE, SearchHits, hits_from
 
 
 @plugin.tool(
@@ -29,7 +30,7 @@ from redmine_mcp_issues.search import PAGE, SearchHits, hits_from, words_of
     read_only=True,
 )
 async def get_issue_details(
-    issue_id: Annotated[int, Field(ge=1)],
+    issue_id: Id,
     focus: Focus = "overview",
     journals: Annotated[
         int | None,
@@ -57,12 +58,14 @@ async def search_issues(
     project: Annotated[str, Field(description="With its subprojects")] = "",
     open_only: bool = False,
     titles_only: bool = False,
-    any_word: Annotated[bool, Field(description="Any of the words, not all")] = False,
+    any_word: Annotated[
+        bool, Field(description="Any of the words, not all; most of them first")
+    ] = False,
     page: Annotated[int, Field(ge=1, le=10_000)] = 1,
     redmine: Redmine = CurrentRedmine(),
 ) -> SearchHits:
     """Find issues by words in subject, description, comments and custom fields, newest first."""
-    words, left_out = words_of(query)
+    words, left_out = search_words(query)
     if not words:
         raise BadArgument("Redmine searches for words of two letters or more: query has none.")
 
@@ -79,6 +82,6 @@ async def search_issues(
             limit=PAGE,
             offset=(page - 1) * PAGE,
         )
-        return hits_from(answer, page=page, left_out=left_out)
+        return hits_from(answer, page=page, words=words, left_out=left_out, any_word=any_word)
 
     return await in_project(redmine, project, found) if project else await found("")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from redmine_mcp_issues.arguments import Edit
+from redmine_mcp_core import Edit
 
 Text = str | int
 

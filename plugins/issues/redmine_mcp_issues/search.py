@@ -8,27 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from redmine_mcp_core import Quotation, Result, line
+from redmine_mcp_core import MOST_SEARCH_WORDS, Quotation, Result, line
 
 PAGE = 25
-MOST_WORDS = 5
 
 _TITLE = re.compile(r"(?P<tracker>.+?) #\d+ \((?P<status>.+?)\): (?P<subject>.*)", re.DOTALL)
 """An issue's title in a search result (app/models/issue.rb, acts_as_event)."""
-
-_WORD = re.compile(r'"[^"]+"|\S+')
-_HAN = re.compile(r"[\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-
-
-def words_of(query: str) -> tuple[list[str], list[str]]:
-    """The words that Redmine searches for, and those that it drops without a word.
-
-    A word is what stands between blanks or quotes, such as ``C++``. Dropped are words of one
-    letter, but for Chinese ones, and all beyond the fifth (lib/redmine/search.rb, ``tokens``).
-    """
-    words = list(dict.fromkeys(word.strip('" ') for word in _WORD.findall(query)))
-    taken = [word for word in words if len(word) > 1 or _HAN.match(word)][:MOST_WORDS]
-    return taken, [word for word in words if word not in taken]
 
 
 class Hit(BaseModel):
@@ -50,16 +35,18 @@ class SearchHits(Result):
     page: int = 1
     words_left_out: tuple[str, ...] = ()
     """What was asked for and Redmine does not search for."""
+    hint: str = ""
+    """What else to call, where that may be meant."""
 
     def text(self) -> str:
-        return "\n".join([self._found(), *self._left_out()])
+        return "\n".join(filter(None, [self._found(), *self._left_out(), self.hint]))
 
     def _left_out(self) -> Iterator[str]:
         if self.words_left_out:
             words = ", ".join(f"“{word}”" for word in self.words_left_out)
             yield (
-                f"Not searched for: {words}. Redmine takes {MOST_WORDS} words, of two letters or "
-                "more each."
+                f"Not searched for: {words}. Redmine takes {MOST_SEARCH_WORDS} words, of two "
+                "letters or more each."
             )
 
     def _found(self) -> str:
@@ -75,13 +62,39 @@ class SearchHits(Result):
         return f"{body}\n{first}-{last} of {self.total}{more}"
 
 
-def hits_from(answer: dict[str, Any], *, page: int, left_out: Sequence[str] = ()) -> SearchHits:
-    """Read Redmine's answer. A search that it does not run at all has a total of null."""
+def hint_for(words: Sequence[str], *, any_word: bool, total: int) -> str:
+    """A call that may be meant: a number is searched for as a word, and every word must occur."""
+    if len(words) == 1 and (number := words[0].removeprefix("#")).isdecimal():
+        return f"Issue {number[:9]} itself: get_issue_details(issue_id={number[:9]})"
+    if len(words) > 1 and not any_word and not total:
+        return "With any of the words: any_word=true"
+    return ""
+
+
+def hits_from(
+    answer: dict[str, Any],
+    *,
+    page: int,
+    left_out: Sequence[str] = (),
+    words: Sequence[str] = (),
+    any_word: bool = False,
+) -> SearchHits:
+    """Read Redmine's answer. A search that it does not run at all has a total of null.
+
+    Redmine orders by time alone. Where any of several words will do, a page begins with what has
+    most of them in its subject.
+    """
+    total = answer.get("total_count") or 0
+    hits = [_hit(result) for result in answer.get("results", ())]
+    if any_word:
+        folded = [word.casefold() for word in words]
+        hits.sort(key=lambda hit: -sum(word in hit.subject.casefold() for word in folded))
     return SearchHits(
-        total=answer.get("total_count") or 0,
-        hits=[_hit(result) for result in answer.get("results", ())],
+        total=total,
+        hint=hint_for(words, any_word=any_word, total=total),
+        hits=hits,
         page=page,
-        words_left_out=tuple(line(word)[:40] for word in left_out[:MOST_WORDS]),
+        words_left_out=tuple(line(word)[:40] for word in left_out[:MOST_SEARCH_WORDS]),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from redmine_mcp_core import BadArgument, Redmine
 from redmine_mcp_issues.asking import custom_field_id
+from redmine_mcp_issues.naming import known_as
 
 MOST_KEYS = 3
 """Redmine drops all further ones (lib/redmine/sort_criteria.rb)."""
@@ -49,7 +50,7 @@ async def _criterion(redmine: Redmine, key: str, project: str) -> str:
     if direction.casefold() not in ("asc", "desc"):
         name, direction = key.lstrip("-"), "asc"
     down = key.startswith("-") or direction.casefold() == "desc"
-    known = name.strip().casefold().replace(" ", "_")
+    known = known_as(name)
     if known in COLUMNS:
         column = COLUMNS[known]
     else:

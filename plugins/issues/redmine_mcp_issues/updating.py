@@ -22,6 +22,7 @@ from redmine_mcp_core import (
     Redmine,
     RedmineError,
     line,
+    replaced,
 )
 from redmine_mcp_issues.attributes import snapshot, value_of
 from redmine_mcp_issues.changes import (
@@ -42,7 +43,6 @@ from redmine_mcp_issues.draft import Draft, day_of, draft_of
 from redmine_mcp_issues.linking import relate, seen, watch
 from redmine_mcp_issues.links import RelationChange, relation_changes, relation_id, watcher_changes
 from redmine_mcp_issues.reaching import issue_of
-from redmine_mcp_issues.replacing import replaced
 from redmine_mcp_issues.request import Request, Time
 
 

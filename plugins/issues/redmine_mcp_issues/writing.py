@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from redmine_mcp_core import (
     BadArgument,
@@ -21,6 +19,7 @@ from redmine_mcp_issues.arguments import (
     Fields,
     Flag,
     Hours,
+    Id,
     Key,
     Name,
     Named,
@@ -103,7 +102,7 @@ async def create_issue(
     optional_scopes=_SCOPES,
 )
 async def update_issue(
-    issue_id: Annotated[int, Field(ge=1)],
+    issue_id: Id,
     notes: Text = None,
     private_notes: bool = False,
     status: Name = None,

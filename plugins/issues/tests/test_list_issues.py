@@ -74,6 +74,11 @@ ON_BOTH: list[tuple[dict[str, Any], Callable[[Issue], bool]]] = [
     ({"tracker": "Bug,Support", "status": "any"}, lambda i: i["tracker_id"] in (1, 3)),
     ({"priority": "Urgent", "status": "any"}, lambda i: i["priority_id"] == 4),
     ({"assignee": "none", "status": "any"}, lambda i: i["assigned_to_id"] is None),
+    ({"assignee": "nobody", "status": "any"}, lambda i: i["assigned_to_id"] is None),
+    ({"assignee": "None", "status": "*"}, lambda i: i["assigned_to_id"] is None),
+    ({"assignee": "Me", "status": "Any"}, lambda i: i["assigned_to_id"] == 5),
+    ({"fields": {"assigned_to_id": "me"}, "status": "any"}, lambda i: i["assigned_to_id"] == 5),
+    ({"fields": {"due_date": "any", "status_id": "any"}}, lambda i: i["due_date"] is not None),
     ({"assignee": "me", "status": "any"}, lambda i: i["assigned_to_id"] == 5),
     ({"assignee": "6", "status": "any"}, lambda i: i["assigned_to_id"] == 6),
     ({"fields": {"author": "me"}, "status": "any"}, lambda i: i["author_id"] == 5),
@@ -199,12 +204,12 @@ async def test_a_page_reads_like_a_list(read_as: Any) -> None:
         result = await listed(client, project="alpha", subprojects=False, fields={"id": "1,2,3,9"})
 
     assert text_of(result).splitlines()[1:-2] == [
-        "All: Alpha. Dates of 2026, of the last update unless due.",
+        "All: Alpha. Dates: 2026, updated unless due.",
         "In Progress, Feature, Urgent:",
         "#1 Alice Ace, due 02-10: Rework the login page",
         "#3 Bob Builder, due 02-10: New form for the login page",
         "New:",
-        "#9 Feature, Low, unassigned, 01-13: Dark theme",
+        "#9 Feature, Low, nobody, 01-13: Dark theme",
         "Resolved:",
         "#2 Support, Normal, Bob Builder, due 01-11: Measure how slow the login page is",
     ]
@@ -218,7 +223,7 @@ async def test_an_order_is_kept(read_as: Any) -> None:
         by_two = await listed(client, fields={"id": "1,2,3"}, sort="assignee, id:desc")
 
     assert text_of(result).splitlines()[1:-2] == [
-        "All: Alpha. Dates: created, 2026.",
+        "All: Alpha. Dates: 2026, created.",
         "#3 In Progress, Feature, Urgent, Bob Builder, 01-07: New form for the login page",
         "#2 Resolved, Support, Normal, Bob Builder, 01-06: Measure how slow the login page is",
         "#1 In Progress, Feature, Urgent, Alice Ace, 01-05: Rework the login page",
@@ -233,8 +238,7 @@ async def test_in_an_order_of_ones_own_what_is_usual_is_said_once(read_as: Any) 
 
     lines = text_of(result).splitlines()[1:-2]
     assert lines[0] == (
-        "All: Alpha. Unless told: New, Bug, Normal, Bob Builder. "
-        "Dates of 2026, of the last update unless due."
+        "All: Alpha. Default: New, Bug, Normal, Bob Builder. Dates: 2026, updated unless due."
     )
     assert (
         lines[1] == "#1 In Progress, Feature, Urgent, Alice Ace, due 02-10: Rework the login page"
@@ -244,6 +248,40 @@ async def test_in_an_order_of_ones_own_what_is_usual_is_said_once(read_as: Any) 
         row = rows[int(text[1:].split(" ")[0])]
         for column, usual in (("status", "New"), ("tracker", "Bug"), ("priority", "Normal")):
             assert (f"{row[column]}," in text) == (row[column] != usual), text
+
+
+async def test_an_order_may_be_named_as_in_redmines_api(read_as: Any) -> None:
+    """A model knows that by heart; what is counted by, too."""
+    async with read_as() as client:
+        ours = await listed(client, project="alpha", sort="-updated,priority")
+        theirs = await listed(client, project="alpha", sort="updated_on:desc,priority_id")
+        counts = [
+            (await listed(client, group_by=by)).structured_content["groups"]
+            for by in ("assignee", "assigned_to", "assigned_to_id")
+        ]
+
+    assert ids(ours) == ids(theirs)
+    assert counts[0] == counts[1] == counts[2]
+
+
+async def test_an_order_has_headings_where_they_are_the_shorter(read_as: Any) -> None:
+    """What several rows in a row are sorted by is said above them, and nothing changes place."""
+    async with read_as() as client:
+        result = await listed(client, project="alpha", subprojects=False, sort="priority,id")
+
+    lines = text_of(result).splitlines()[2:-2]
+    headings = [text.removesuffix(":") for text in lines if not text.startswith("#")]
+    rows = [int(text[1:].split()[0].rstrip(":")) for text in lines if text.startswith("#")]
+    by_id = {row["id"]: row for row in result.structured_content["issues"]}
+    assert rows == ids(result)
+    assert headings == list(dict.fromkeys(row["priority"] for row in by_id.values()))
+    above = text_of(result).splitlines()[1]
+    assert not any(
+        heading in text
+        for heading in headings
+        for text in [above, *lines[1:]]
+        if not text.endswith(":")
+    )
 
 
 async def test_the_last_updated_come_first(read_as: Any) -> None:

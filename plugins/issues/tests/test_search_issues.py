@@ -302,6 +302,37 @@ async def test_each_search_is_one_question(sign_in: Any, sandbox: Sandbox) -> No
     }
 
 
+async def test_where_any_word_will_do_the_most_come_first(read_as: Any) -> None:
+    """Redmine orders by time alone; a subject with all the words is what is looked for."""
+    async with read_as() as client:
+        any_word = await search(client, "app crashes start", any_word=True)
+        all_words = await search(client, "app crashes start")
+
+    assert len(ids(any_word)) > len(ids(all_words)) == 1
+    assert ids(any_word)[0] == ids(all_words)[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"query": "#12"}, "Issue 12 itself: get_issue_details(issue_id=12)"),
+        ({"query": "12"}, "Issue 12 itself: get_issue_details(issue_id=12)"),
+        ({"query": "login unheard-of"}, "With any of the words: any_word=true"),
+    ],
+)
+async def test_what_may_be_meant_is_told(
+    read_as: Any, arguments: dict[str, Any], hint: str
+) -> None:
+    """A number is searched for as a word, and all words have to occur."""
+    async with read_as() as client:
+        result = await search(client, **arguments)
+        plain = await search(client, "login")
+
+    assert text_of(result).splitlines()[-1] == hint
+    assert result.structured_content["hint"] == hint
+    assert "hint" not in plain.structured_content
+
+
 async def test_words_that_redmine_drops_are_told(read_as: Any) -> None:
     """It takes five, of two letters or more, and says nothing of the others."""
     async with read_as() as client:

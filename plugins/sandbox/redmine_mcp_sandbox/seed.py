@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -181,6 +181,7 @@ class Attachment(Record):
     author_id: int
     created_on: str
     content_base64: str
+    wiki_page_id: int | None = None
 
     @property
     def content(self) -> bytes:
@@ -198,6 +199,28 @@ class TimeEntry(Record):
     comments: str
     spent_on: str
     created_on: str
+    updated_on: str
+    custom_values: Mapping[str, str | list[str] | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WikiPage(Record):
+    project_id: int
+    title: str
+    parent_id: int | None
+    created_on: str
+    protected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WikiVersion(Record):
+    """What a wiki page said once; its newest version is what it says."""
+
+    page_id: int
+    version: int
+    author_id: int
+    text: str
+    comments: str | None
     updated_on: str
 
 

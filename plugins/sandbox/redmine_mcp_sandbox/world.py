@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from redmine_mcp_sandbox import reference
 from redmine_mcp_sandbox.seed import (
     Attachment,
+    CustomField,
     Group,
     Issue,
     IssueRelation,
@@ -26,6 +27,8 @@ from redmine_mcp_sandbox.seed import (
     TimeEntry,
     User,
     Version,
+    WikiPage,
+    WikiVersion,
 )
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -74,6 +77,14 @@ class World:
         self.versions = Table(seed.versions)
         self.categories = Table(seed.issue_categories)
         self.custom_fields = Table(seed.issue_custom_fields)
+        # The seed has none: a test that wants some adds them.
+        self.time_entry_fields: Table[CustomField] = Table(())
+        self.wiki_pages: Table[WikiPage] = Table(())
+        self.wiki_versions: Table[WikiVersion] = Table(())
+        self.wiki_redirects: dict[tuple[int, str], str] = {}
+        """Titles that renamed pages have now, by project and former title in lower case."""
+        self.wiki_start: dict[int, str] = {}
+        """Start pages that are not called Wiki, by project."""
         self.workflow_permissions = Table(seed.workflow_permissions)
         self.trackers = {tracker.id: tracker for tracker in reference.TRACKERS}
         self.statuses = {status.id: status for status in reference.STATUSES}
@@ -189,6 +200,19 @@ class World:
     def attachments_of(self, issue: Issue) -> list[Attachment]:
         mine = (one for one in self.attachments.values() if one.issue_id == issue.id)
         return sorted(mine, key=lambda attachment: (attachment.created_on, attachment.id))
+
+    def wiki_versions_of(self, page: WikiPage) -> list[WikiVersion]:
+        mine = (one for one in self.wiki_versions.values() if one.page_id == page.id)
+        return sorted(mine, key=lambda one: one.version)
+
+    def wiki_children(self, page: WikiPage) -> list[WikiPage]:
+        return [one for one in self.wiki_pages.values() if one.parent_id == page.id]
+
+    def wiki_below(self, page: WikiPage) -> Iterator[WikiPage]:
+        """The pages under one, at any depth."""
+        for child in self.wiki_children(page):
+            yield child
+            yield from self.wiki_below(child)
 
     def relations_of(self, issue: Issue) -> list[IssueRelation]:
         """The issue's relations in Redmine's order: by type, then by id."""

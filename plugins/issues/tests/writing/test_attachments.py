@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from redmine_mcp_issues import attachments
 from redmine_mcp_issues.files import image_type
 from redmine_mcp_issues.files import text_of as decoded
 
-from redmine_mcp_core import LocalFiles
 from redmine_mcp_core.testing import text_of
 
 NEW = {"issue": {"project_id": 1, "subject": "Mine"}}
@@ -123,8 +121,8 @@ async def test_a_file_is_attached_with_a_note(redmine: Any, login: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({}, "Give either text or base64_content or path."),
-        ({"text": "a", "base64_content": "YQ=="}, "Give either text or base64_content or path."),
+        ({}, "Give either text or base64_content."),
+        ({"text": "a", "base64_content": "YQ=="}, "Give either text or base64_content."),
         ({"base64_content": "?"}, "base64_content is not base64."),
         ({"text": ""}, "The file is empty"),
         ({"text": "a", "filename": " "}, "filename is empty."),
@@ -152,30 +150,6 @@ async def test_a_note_meant_to_be_private_does_not_become_public(redmine: Any) -
 
     assert "It would become public" in text_of(result)
     assert redmine.writes == []
-
-
-async def test_a_file_of_this_computer_is_attached(redmine: Any, tmp_path: Path) -> None:
-    """By its path below the folder that was allowed, under its own name or another."""
-    (tmp_path / "trace.log").write_text("first line", encoding="utf-8")
-    async with redmine.as_(files=LocalFiles(tmp_path)) as call:
-        await call(ADD, issue_id=11, path="trace.log")
-        await call(ADD, issue_id=11, path=str(tmp_path / "trace.log"), filename="again.log")
-        outside = await call(ADD, issue_id=11, path="../trace.log")
-
-    sizes = {name: file["filesize"] for name, file in (await files_of(redmine, 11)).items()}
-    assert sizes == {"trace.log": 10, "again.log": 10}
-    assert "There is no file" in text_of(outside)
-
-
-async def test_files_of_the_server_are_nobodys(redmine: Any, tmp_path: Path) -> None:
-    """Over HTTP a path is refused, with what to do instead, and Redmine is not asked."""
-    file = tmp_path / "a.txt"
-    file.write_text("a", encoding="utf-8")
-    async with redmine.as_() as call:
-        result = await call(ADD, issue_id=11, path=str(file))
-
-    assert "Give the file as text or base64_content instead." in text_of(result)
-    assert redmine.asked == []
 
 
 @pytest.mark.parametrize(("login", "issue_id"), [("carol", 7), ("alice", 99999)])

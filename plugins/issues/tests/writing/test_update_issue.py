@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ async def test_the_answer_says_what_changed_and_nothing_else(redmine: Any) -> No
             version="2.0",
             fields={"Severity": "low", "platforms": ["windows", "linux"]},
             notes="Looked at it.",
-            log_hours=1.5,
+            log_hours="1:30",
             activity="Dev",
         )
         text = text_of(result)
@@ -101,7 +102,10 @@ async def test_a_forbidden_status_is_refused_before_the_write(redmine: Any) -> N
         ({"version": "9"}, "There is no version “9” here. There are: 1.0, 1.1, 2.0."),
         ({"fields": {"Sverity": "low"}}, "There is no custom field “Sverity” here. There are: "),
         ({"assignee": "Zoe"}, "There is no member “Zoe” here. There are: Alice Ace, "),
-        ({"due_date": "soon"}, "due_date is a day, such as 2026-01-31."),
+        (
+            {"due_date": "soon"},
+            "due_date is a day, such as 2026-01-31, or yesterday, today, tomorrow.",
+        ),
         ({"subject": " "}, "subject cannot be empty."),
         ({"relations": ["likes #2"]}, "“likes #2” is no relation. Write “blocks #12”"),
         ({"relations": ["-blocks #3"]}, "There is no relation “blocks” with #3."),
@@ -121,6 +125,26 @@ async def test_what_cannot_be_is_refused_with_what_can(
     assert result.is_error
     assert sentence in unmarked(text_of(result))
     assert redmine.writes == []
+
+
+async def test_one_text_is_a_list_of_one(redmine: Any) -> None:
+    """And an issue may be written with its sign."""
+    async with redmine.as_() as call:
+        result = await call(
+            WRITE, issue_id="#11", watchers="Bob Builder", relations="relates #14", dry_run=True
+        )
+
+    assert not result.is_error, text_of(result)
+
+
+@pytest.mark.parametrize(("word", "days"), [("yesterday", -1), ("Today", 0), ("tomorrow", 1)])
+async def test_a_day_may_be_a_word(redmine: Any, word: str, days: int) -> None:
+    """As in filters; the answer tells the day."""
+    today = datetime.now(UTC).date()
+    async with redmine.as_() as call:
+        result = await call(WRITE, issue_id=18, due_date=word, dry_run=True)
+
+    assert quoted(text_of(result)) == [f"Due date: none → {today + timedelta(days=days)}"]
 
 
 async def test_redmines_sentences_come_field_by_field(redmine: Any) -> None:

@@ -108,7 +108,10 @@ def upload(call: Call) -> Response:
 
 
 def _is_visible(call: Call, attachment: Attachment) -> bool:
-    """A file goes with its issue; one that is attached to nothing, with who uploaded it."""
+    """A file goes with its issue or page; one attached to nothing, with who uploaded it."""
+    if attachment.wiki_page_id is not None:
+        page = call.world.wiki_pages[attachment.wiki_page_id]
+        return call.viewer.allowed("view_wiki_pages", call.world.projects[page.project_id])
     if attachment.issue_id is None:
         return call.viewer.is_me(attachment.author_id)
     return call.viewer.may_open(call.world.issues[attachment.issue_id])
@@ -119,6 +122,11 @@ def _editable(call: Call) -> Attachment:
     allowed = _is_visible(call, attachment)
     if attachment.issue_id is not None:
         allowed = allowed and call.viewer.may_edit(call.world.issues[attachment.issue_id])
+    if attachment.wiki_page_id is not None:
+        page = call.world.wiki_pages[attachment.wiki_page_id]
+        project = call.world.projects[page.project_id]
+        needed = ("edit_wiki_pages", "delete_wiki_pages_attachments")
+        allowed = allowed and call.viewer.allowed_one_of(needed, project)
     if not allowed:
         deny(call.viewer)
     return attachment

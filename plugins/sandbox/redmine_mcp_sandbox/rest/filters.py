@@ -121,6 +121,7 @@ def _status(call: Call, issue: Issue) -> Any:
 # In the order in which Redmine complains about them.
 FILTERS: Mapping[str, Filter] = {
     "status_id": Filter("Status", _status, STATUS),
+    "project_id": Filter("Project", _column("project_id"), LIST),
     "tracker_id": Filter("Tracker", _column("tracker_id"), LIST),
     "priority_id": Filter("Priority", _column("priority_id"), LIST),
     "author_id": Filter("Author", _column("author_id"), LIST, about_users=True),
@@ -163,6 +164,7 @@ def _available(call: Call, *, in_project: bool) -> dict[str, Filter]:
     """The filters that Redmine offers: categories belong to a project, privacy to a permission."""
     viewer = call.viewer
     offered = {
+        "project_id": not in_project,
         "category_id": in_project,
         "is_private": any(
             map(viewer.allowed_anywhere, ("set_issues_private", "set_own_issues_private"))

@@ -9,7 +9,7 @@ from redmine_mcp_sandbox.seed import CustomField, Issue, Version
 from redmine_mcp_sandbox.world import World
 
 
-def _by_release(version: Version | None) -> tuple[bool, str, str, int]:
+def by_release(version: Version | None) -> tuple[bool, str, str, int]:
     """The undated after the dated (app/models/version.rb, fields_for_order_statement)."""
     if version is None:
         return True, "", "", 0
@@ -26,7 +26,7 @@ COLUMNS: dict[str, Callable[[World, Issue], Any]] = {
     "author": lambda w, i: w.users[i.author_id].name,
     "assigned_to": lambda w, i: i.assigned_to_id and w.principal(i.assigned_to_id).name,
     "category": lambda w, i: i.category_id and w.categories[i.category_id].name,
-    "fixed_version": lambda w, i: _by_release(w.versions.get(i.fixed_version_id or 0)),
+    "fixed_version": lambda w, i: by_release(w.versions.get(i.fixed_version_id or 0)),
     "created_on": lambda _, i: i.created_on,
     "updated_on": lambda _, i: i.updated_on,
     "closed_on": lambda _, i: i.closed_on,

@@ -28,6 +28,7 @@ from redmine_mcp_sandbox.rest import (
     users,
     versions,
     watchers,
+    wiki,
 )
 from redmine_mcp_sandbox.rest.call import Call, answer
 from redmine_mcp_sandbox.rest.caller import HaltError, identify
@@ -105,6 +106,14 @@ ANSWERS: dict[str, Mapping[str, Answer]] = {
         "PUT": categories.update,
         "DELETE": categories.destroy,
     },
+    "/projects/{project_id}/wiki.json": {"GET": wiki.show},
+    "/projects/{project_id}/wiki/index.json": {"GET": wiki.index},
+    "/projects/{project_id}/wiki/{title}.json": {
+        "GET": wiki.show,
+        "PUT": wiki.update,
+        "DELETE": wiki.destroy,
+    },
+    "/projects/{project_id}/wiki/{title}/{version:int}.json": {"GET": wiki.show},
     "/time_entries.json": {"GET": time_entries.index, "POST": time_entries.create},
     "/projects/{project_id}/time_entries.json": {
         "GET": time_entries.index,

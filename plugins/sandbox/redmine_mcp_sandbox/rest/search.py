@@ -1,4 +1,4 @@
-"""GET /search (Redmine's SearchController): issues and projects; the seed has nothing else.
+"""GET /search (Redmine's SearchController): issues, projects and wiki pages.
 
 A search does not look at the token's scopes beyond ``search_project``: it finds every issue that
 the user's roles show.
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from redmine_mcp_sandbox.rest.call import Call
 from redmine_mcp_sandbox.rest.operators import lower
@@ -58,6 +59,8 @@ def index(call: Call) -> dict[str, Any]:
         found += _issues(call, question, scope)
     if "projects" in chosen:
         found += _projects(call, question, scope)
+    if "wiki_pages" in chosen:
+        found += _wiki_pages(call, question, scope)
     found.sort(key=lambda result: (result["datetime"], result["id"]), reverse=True)
     return call.paged("results", call.cut(found), len(found))
 
@@ -158,6 +161,25 @@ def _projects(call: Call, question: Question, scope: set[int]) -> Iterable[dict[
                 "url": f"{call.base_url}/projects/{project.identifier}",
                 "description": project.description,
                 "datetime": project.created_on,
+            }
+
+
+def _wiki_pages(call: Call, question: Question, scope: set[int]) -> Iterable[dict[str, Any]]:
+    world = call.world
+    for page in world.wiki_pages.values():
+        project = world.projects[page.project_id]
+        if page.project_id not in scope or not call.viewer.finds("view_wiki_pages", project):
+            continue
+        text = world.wiki_versions_of(page)[-1].text
+        columns = (page.title,) if question.titles_only else (page.title, text)
+        if question.attachments != "only" and question.matches(*columns):
+            yield {
+                "id": page.id,
+                "title": f"Wiki: {page.title}",
+                "type": "wiki-page",
+                "url": f"{call.base_url}/projects/{project.identifier}/wiki/{quote(page.title)}",
+                "description": text,
+                "datetime": page.created_on,
             }
 
 

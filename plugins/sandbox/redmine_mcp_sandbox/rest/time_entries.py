@@ -2,59 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from starlette.responses import Response
 
 from redmine_mcp_sandbox.rest.call import Call, created, deny, done, invalid, named
-from redmine_mcp_sandbox.rest.operators import LIST, NUMBER, OPTIONAL, PAST_DATE, TEXT, TREE
-from redmine_mcp_sandbox.rest.querying import Filter, Wishes, select, wishes_of
 from redmine_mcp_sandbox.rest.scope import project_of, subproject_ids
+from redmine_mcp_sandbox.rest.time_filters import matching
 from redmine_mcp_sandbox.seed import Issue, Project, TimeEntry
-from redmine_mcp_sandbox.writing import values
 from redmine_mcp_sandbox.writing.logged_time import TimeForm
 
 EDIT = ("edit_time_entries", "edit_own_time_entries")
-
-
-def _issue_line(call: Call, entry: TimeEntry) -> tuple[list[int], list[int]]:
-    issue = call.world.issues.get(entry.issue_id or 0)
-    if issue is None:
-        return [], []
-    return [issue.id], [issue.id, *(one.id for one in call.world.ancestors(issue))]
-
-
-def _of_issue(column: str) -> Callable[[Call, TimeEntry], Any]:
-    def value_of(call: Call, entry: TimeEntry) -> Any:
-        issue = call.world.issues.get(entry.issue_id or 0)
-        return issue and getattr(issue, column)
-
-    return value_of
-
-
-FILTERS: Mapping[str, Filter] = {
-    "spent_on": Filter("Date", lambda _, one: one.spent_on, PAST_DATE),
-    "issue_id": Filter("Issue", _issue_line, TREE),
-    "issue.tracker_id": Filter("Issue's Tracker", _of_issue("tracker_id"), LIST),
-    "issue.status_id": Filter("Issue's Status", _of_issue("status_id"), LIST),
-    "issue.fixed_version_id": Filter("Issue's Version", _of_issue("fixed_version_id"), LIST),
-    "user_id": Filter("User", lambda _, one: one.user_id, OPTIONAL, about_users=True),
-    "author_id": Filter("Author", lambda _, one: one.author_id, OPTIONAL, about_users=True),
-    "activity_id": Filter("Activity", lambda _, one: one.activity_id, LIST),
-    "comments": Filter("Comment", lambda _, one: one.comments, TEXT),
-    "hours": Filter("Hours", lambda _, one: one.hours, NUMBER),
-}
-COLUMNS: Mapping[str, Callable[[Call, TimeEntry], Any]] = {
-    "spent_on": lambda _, one: (one.spent_on, one.created_on),
-    "created_on": lambda _, one: one.created_on,
-    "hours": lambda _, one: one.hours,
-    "user": lambda call, one: call.world.users[one.user_id].name,
-    "project": lambda call, one: call.world.projects[one.project_id].name,
-    "activity": lambda _, one: one.activity_id,
-    "issue": lambda _, one: one.issue_id or 0,
-}
 
 
 def index(call: Call) -> dict[str, Any]:
@@ -69,7 +27,7 @@ def index(call: Call) -> dict[str, Any]:
     if project is not None:
         wanted = {project.id, *subproject_ids(call, project)}
         entries = [entry for entry in entries if entry.project_id in wanted]
-    found = _ordered(call, select(call, entries, FILTERS, _wishes(call)))
+    found = matching(call, entries, in_project=project is not None)
     shown = [_fields(call, entry) for entry in call.cut(found)]
     return call.paged("time_entries", shown, len(found))
 
@@ -123,30 +81,6 @@ def _place(call: Call) -> tuple[Issue | None, Project | None]:
     return None, project_of(call)
 
 
-def _wishes(call: Call) -> Wishes:
-    """``from`` and ``to`` are other words for ``spent_on``; what is no date is left out."""
-    wishes = dict(wishes_of(call, FILTERS, {}))
-    first, last = (values.day(call.query.get(name)) for name in ("from", "to"))
-    match isinstance(first, str), isinstance(last, str):
-        case True, True:
-            wishes["spent_on"] = ("><", [str(first), str(last)])
-        case True, False:
-            wishes["spent_on"] = (">=", [str(first)])
-        case False, True:
-            wishes["spent_on"] = ("<=", [str(last)])
-    return wishes
-
-
-def _ordered(call: Call, entries: list[TimeEntry]) -> list[TimeEntry]:
-    """Sort by ``hours:desc,user``; by default, and among equals, the latest first."""
-    found = sorted(entries, key=lambda one: (one.spent_on, one.created_on, one.id), reverse=True)
-    for part in reversed(call.query.get("sort", "").split(",")):
-        name, _, direction = part.strip().partition(":")
-        if name in COLUMNS:
-            found.sort(key=partial(COLUMNS[name], call), reverse=direction == "desc")
-    return found
-
-
 def _fields(call: Call, entry: TimeEntry) -> dict[str, Any]:
     world = call.world
     return {
@@ -160,4 +94,16 @@ def _fields(call: Call, entry: TimeEntry) -> dict[str, Any]:
         "spent_on": entry.spent_on,
         "created_on": entry.created_on,
         "updated_on": entry.updated_on,
+        **_custom_fields(call, entry),
     }
+
+
+def _custom_fields(call: Call, entry: TimeEntry) -> dict[str, Any]:
+    """The same fields with every entry; without any, nothing is said."""
+    fields = [
+        named(field)
+        | ({"multiple": True} if field.multiple else {})
+        | {"value": entry.custom_values.get(str(field.id), [] if field.multiple else None)}
+        for field in call.world.time_entry_fields.values()
+    ]
+    return {"custom_fields": fields} if fields else {}

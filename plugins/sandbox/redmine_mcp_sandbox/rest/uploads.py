@@ -34,7 +34,11 @@ class Uploads:
     @staticmethod
     def _find(call: Call, token: str) -> Attachment | None:
         """A file that is attached to nothing yet."""
-        unattached = (one for one in call.world.attachments.values() if one.issue_id is None)
+        unattached = (
+            one
+            for one in call.world.attachments.values()
+            if one.issue_id is None and one.wiki_page_id is None
+        )
         return next((one for one in unattached if token_of(one) == token), None)
 
 

@@ -10,6 +10,7 @@ from redmine_mcp_sandbox.permissions import Viewer
 from redmine_mcp_sandbox.roles import ROLES
 from redmine_mcp_sandbox.seed import Issue, Project, TimeEntry
 from redmine_mcp_sandbox.writing import values
+from redmine_mcp_sandbox.writing.custom_values import Value, assigned
 
 MAX_COMMENTS = 1024
 MAX_HOURS_PER_DAY = 999.0
@@ -54,6 +55,10 @@ class TimeForm:
         for name, read in READERS.items():
             if name in given:
                 self.columns[name] = read(given[name])
+        fields = self.world.time_entry_fields.values()
+        empty: dict[str, Value] = {str(one.id): [] if one.multiple else None for one in fields}
+        held = empty | (self.columns["custom_values"] or {})
+        self.columns["custom_values"] = assigned(held, given.get("custom_fields"))
         issue = self.world.issues.get(self.columns["issue_id"] or 0)
         if issue is not None and self.columns["issue_id"] != was["issue_id"]:
             project = self.world.projects[issue.project_id]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from redmine_mcp_core import shorten, visible
+from redmine_mcp_core.results.text import shorten, visible
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
 """The beginning or end of a code block (CommonMark 0.31, section 4.5)."""
@@ -17,7 +17,7 @@ def readable(text: str | None) -> str:
     return re.sub(r"\A(?:[ \t]*\n)+", "", visible(text or "")).rstrip()
 
 
-def cut(text: str, limit: int | None) -> tuple[str, int]:
+def cut_text(text: str, limit: int | None) -> tuple[str, int]:
     """The text within ``limit`` characters, and how many were left out.
 
     A block of code that is cut is closed, so that what follows is not read as part of it.
