@@ -24,23 +24,41 @@ if TYPE_CHECKING:
     from redmine_mcp_core.declaration import Effect
     from redmine_mcp_core.demo import DemoAccount, DemoRedmine
     from redmine_mcp_core.events import Event, EventKind, Refusal, ToolCall
+    from redmine_mcp_core.idempotency import fingerprint, once
     from redmine_mcp_core.local_files import LocalFiles
     from redmine_mcp_core.notebook import Notebook
     from redmine_mcp_core.observability.health import HealthReport
     from redmine_mcp_core.observability.plugin_metrics import PluginMetrics
     from redmine_mcp_core.redmine import (
         MAX_PAGE_SIZE,
+        MOST_SEARCH_WORDS,
         BadArgument,
+        Conflict,
         Forbidden,
         Invalid,
         MissingScope,
         NotFound,
         Redmine,
         RedmineError,
+        Unreadable,
+        date_filter,
         find_name,
+        hours_of,
+        search_words,
         segment,
     )
-    from redmine_mcp_core.results import Image, Quotation, Result, line, quoted, shorten, visible
+    from redmine_mcp_core.replacing import Edit, replaced
+    from redmine_mcp_core.results import (
+        Image,
+        Quotation,
+        Result,
+        cut_text,
+        line,
+        quoted,
+        readable,
+        shorten,
+        visible,
+    )
     from redmine_mcp_core.storage import (
         Change,
         Concern,
@@ -63,13 +81,16 @@ _PLACES = {
     "declaration": "Effect",
     "demo": "DemoAccount DemoRedmine",
     "events": "Event EventKind Refusal ToolCall",
+    "idempotency": "fingerprint once",
     "local_files": "LocalFiles",
     "notebook": "Notebook",
     "observability.health": "HealthReport",
     "observability.plugin_metrics": "PluginMetrics",
-    "redmine": "MAX_PAGE_SIZE BadArgument Forbidden Invalid MissingScope NotFound Redmine "
-    "RedmineError find_name segment",
-    "results": "Image Quotation Result line quoted shorten visible",
+    "redmine": "MAX_PAGE_SIZE MOST_SEARCH_WORDS BadArgument Conflict Forbidden Invalid "
+    "MissingScope NotFound Redmine RedmineError Unreadable date_filter find_name hours_of "
+    "search_words segment",
+    "replacing": "Edit replaced",
+    "results": "Image Quotation Result cut_text line quoted readable shorten visible",
     "storage": "Change Concern Record RecordStore Row StoreError StoreUnavailable TextStore "
     "TokenStore TokenStoreBackend",
 }
@@ -79,11 +100,13 @@ _PLACE_OF = {name: module for module, names in _PLACES.items() for name in names
 __all__ = [
     "API_VERSION",
     "MAX_PAGE_SIZE",
+    "MOST_SEARCH_WORDS",
     "BadArgument",
     "Caller",
     "Change",
     "Components",
     "Concern",
+    "Conflict",
     "CurrentCaller",
     "CurrentLocalFiles",
     "CurrentNotebook",
@@ -91,6 +114,7 @@ __all__ = [
     "CurrentRedmine",
     "DemoAccount",
     "DemoRedmine",
+    "Edit",
     "Effect",
     "Event",
     "EventKind",
@@ -119,11 +143,20 @@ __all__ = [
     "TokenStore",
     "TokenStoreBackend",
     "ToolCall",
+    "Unreadable",
     "confirmed",
+    "cut_text",
+    "date_filter",
     "find_name",
+    "fingerprint",
     "hookimpl",
+    "hours_of",
     "line",
+    "once",
     "quoted",
+    "readable",
+    "replaced",
+    "search_words",
     "segment",
     "shorten",
     "visible",

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 from fastmcp.exceptions import (
@@ -42,6 +41,9 @@ from redmine_mcp_core.subjects import objects_of
 
 Identify = Callable[[], Identity | None]
 """Who makes the present request: a strategy, so that tests and other ways in can bring theirs."""
+
+Tell = Callable[..., None]
+"""Tells those who watch how a call ended: the kind of event, a reason, and the result."""
 
 INTERNAL = "internal"
 """The code of a failure that is nobody's business but the operator's."""
@@ -111,47 +113,11 @@ class CallMiddleware(Middleware):
         tool = self._index.tools.get(context.message.name)
         if tool is None:
             return await self._beside_the_index(context, call_next)
-        caller = current_identity().caller
-        arguments = context.message.arguments or {}
-        dry = arguments.get("dry_run") is True
-        started = time.monotonic()
-        call = Event(
-            EventKind.TOOL_CALLED,
-            caller.user_id,
-            caller.client_id,
-            tool.name,
-            login=caller.login,
-            effect=Effect.READS if dry else tool.declaration.effect,
+        call = ToolCall(
+            tool.declaration, context.message.arguments or {}, current_identity().caller
         )
-
-        def tell(
-            kind: EventKind, reason: str | None = None, result: ToolResult | None = None
-        ) -> None:
-            reads = call.effect is Effect.READS
-            data = result.structured_content if result else None
-            self._plugins.emit(
-                replace(
-                    call,
-                    kind=kind,
-                    reason=reason,
-                    seconds=time.monotonic() - started,
-                    objects=() if reads else objects_of(tool.name, arguments, data),
-                    size=_size(result) if result else None,
-                )
-            )
-
-        try:
-            self._plugins.before_tool_call(ToolCall(tool.declaration, arguments, caller))
-        except Refusal as refusal:
-            tell(EventKind.TOOL_REFUSED, refusal.code)
-            raise ToolError(f"{refusal} [{refusal.code}]") from refusal
-        except Exception as error:
-            log.exception("hook_failed", hook="before_tool_call", tool=tool.name)
-            tell(EventKind.TOOL_REFUSED, "rule_failed")
-            raise ToolError(
-                "A rule of this server could not be checked, so nothing was done. "
-                f"Tell its operator, with the reference {current_request_id()}. [rule_failed]"
-            ) from error
+        tell = self._teller(call)
+        self._check(call, tell)
         try:
             result = await call_next(context)
         except Exception as error:
@@ -164,6 +130,44 @@ class CallMiddleware(Middleware):
         tell(EventKind.TOOL_ASKED if asked else EventKind.TOOL_CALLED, result=result)
         return result
 
+    def _teller(self, call: ToolCall) -> Tell:
+        name = call.declaration.name
+        dry = call.arguments.get("dry_run") is True
+        effect = Effect.READS if dry else call.declaration.effect
+        started = time.monotonic()
+
+        def tell(
+            kind: EventKind, reason: str | None = None, result: ToolResult | None = None
+        ) -> None:
+            data = result.structured_content if result else None
+            reads = effect is Effect.READS
+            self._emit(
+                kind,
+                tool=name,
+                reason=reason,
+                seconds=time.monotonic() - started,
+                effect=effect,
+                objects=() if reads else objects_of(name, call.arguments, data),
+                size=_size(result) if result else None,
+            )
+
+        return tell
+
+    def _check(self, call: ToolCall, tell: Tell) -> None:
+        """Ask the plugins' rules. Raises ``ToolError`` where one says no, or cannot be asked."""
+        try:
+            self._plugins.before_tool_call(call)
+        except Refusal as refusal:
+            tell(EventKind.TOOL_REFUSED, refusal.code)
+            raise ToolError(f"{refusal} [{refusal.code}]") from refusal
+        except Exception as error:
+            log.exception("hook_failed", hook="before_tool_call", tool=call.declaration.name)
+            tell(EventKind.TOOL_REFUSED, "rule_failed")
+            raise ToolError(
+                "A rule of this server could not be checked, so nothing was done. "
+                f"Tell its operator, with the reference {current_request_id()}. [rule_failed]"
+            ) from error
+
     async def _beside_the_index(
         self,
         context: MiddlewareContext[CallToolRequestParams],
@@ -172,18 +176,15 @@ class CallMiddleware(Middleware):
         """A tool that no plugin declared: one of the search, or one that does not exist."""
         try:
             return await call_next(context)
-        except NotFoundError:
-            caller = current_identity().caller
-            self._plugins.emit(
-                Event(
-                    EventKind.TOOL_REFUSED,
-                    caller.user_id,
-                    caller.client_id,
-                    reason="unknown_tool",
-                    login=caller.login,
-                )
-            )
+        except (NotFoundError, ToolError) as error:
+            if isinstance(error, NotFoundError) or isinstance(error.__cause__, NotFoundError):
+                self._emit(EventKind.TOOL_REFUSED, reason="unknown_tool")
             raise
+
+    def _emit(self, kind: EventKind, **about: Any) -> None:
+        caller = current_identity().caller
+        event = Event(kind, caller.user_id, caller.client_id, login=caller.login, **about)
+        self._plugins.emit(event)
 
 
 def _size(result: ToolResult) -> int:

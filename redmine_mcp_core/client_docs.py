@@ -17,7 +17,7 @@ _WAYS = {
     Way.CONNECT: " through `redmine-mcp connect`",
     Way.STDIO: " with `redmine-mcp stdio`",
 }
-_FENCES = {Kind.TERMINAL: "sh", Kind.MENU: "text", Kind.VALUE: "text"}
+_FENCES = {Kind.TERMINAL: "sh", Kind.COMMAND: "sh", Kind.MENU: "text", Kind.VALUE: "text"}
 
 
 def table() -> str:

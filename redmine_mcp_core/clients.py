@@ -44,6 +44,7 @@ class Kind(StrEnum):
     FILE = "file"
     MENU = "menu"
     VALUE = "value"
+    COMMAND = "command"
 
 
 _WHERE = {
@@ -51,6 +52,7 @@ _WHERE = {
     Kind.FILE: "in {place}",
     Kind.MENU: "under {place}",
     Kind.VALUE: "where it asks for an address",
+    Kind.COMMAND: "where it asks for a command",
 }
 
 
@@ -326,7 +328,7 @@ ANY = Client(
     "https://modelcontextprotocol.io",
     (
         Recipe(Way.HTTP, Kind.VALUE, _url),
-        *(Recipe(way, Kind.TERMINAL, _any_command(way)) for way in (Way.CONNECT, Way.STDIO)),
+        *(Recipe(way, Kind.COMMAND, _any_command(way)) for way in (Way.CONNECT, Way.STDIO)),
     ),
 )
 """Any other: the address, or a command for one that speaks only stdio."""

@@ -36,6 +36,9 @@ hookimpl = pluggy.HookimplMarker("redmine_mcp")
 Completer = Callable[[str, Redmine, Mapping[str, str]], Awaitable[Iterable[str]]]
 """Offers values: given what was typed so far, Redmine as the caller, and the other arguments."""
 
+_UNKNOWN = frozenset({"unexpected_keyword_argument", "unexpected_positional_argument"})
+"""Pydantic's names for an argument that a function has not."""
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -53,7 +56,17 @@ class RedmineTool(FunctionTool):
         except RedmineError as error:
             raise ToolError(f"{_spoken(error)} [{error.code}]", log_level=logging.DEBUG) from error
         except ValidationError as error:
-            raise ToolError(_bad_arguments(self.name, error), log_level=logging.DEBUG) from error
+            raise ToolError(self._not_called(error), log_level=logging.DEBUG) from error
+
+    def _not_called(self, error: ValidationError) -> str:
+        """What is wrong with the arguments; with an unknown one, which ones there are."""
+        cause = error.__cause__
+        if not isinstance(cause, PydanticValidationError):
+            return f"{self.name} was called with arguments it does not take."
+        known = ""
+        if any(problem["type"] in _UNKNOWN for problem in cause.errors(include_url=False)):
+            known = f". It takes: {', '.join(self.parameters['properties'])}"
+        return f"{self.name} was not called: {_problems(cause)}{known}. [bad_arguments]"
 
     def convert_result(self, raw_value: Any) -> ToolResult:
         if isinstance(raw_value, Result):
@@ -132,12 +145,14 @@ class Components:
         read_only: bool = False,
         destroys: bool = False,
         listed: bool = True,
+        local: bool = False,
     ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         """Declare a tool; its name is the function's and its description the docstring.
 
         A tool writes unless it says ``read_only`` or ``destroys``. ``scopes`` are the Redmine
         permissions without which it cannot work; it is neither listed nor called without them.
-        A tool that is not ``listed`` costs a model nothing until it looks for it.
+        A tool that is not ``listed`` costs a model nothing until it looks for it. One that is
+        ``local`` needs files of the caller's own computer, and is offered only where it has some.
         """
         effect = Effect.READS if read_only else Effect.DESTROYS if destroys else Effect.WRITES
 
@@ -148,6 +163,7 @@ class Components:
                 scopes=frozenset(scopes),
                 optional_scopes=frozenset(optional_scopes),
                 listed=listed,
+                local=local,
             )
             parsed = FunctionTool.from_function(
                 function,
@@ -274,13 +290,6 @@ def _content(result: Result) -> list[ContentBlock]:
             for one in result.media()
         ),
     ]
-
-
-def _bad_arguments(tool: str, error: ValidationError) -> str:
-    cause = error.__cause__
-    if not isinstance(cause, PydanticValidationError):
-        return f"{tool} was called with arguments it does not take."
-    return f"{tool} was not called: {_problems(cause)}. [bad_arguments]"
 
 
 def _problems(error: PydanticValidationError) -> str:

@@ -32,6 +32,8 @@ class ToolDeclaration:
     """Asked for at sign-in because they let the tool say more; it works without them."""
     listed: bool = True
     """Whether a client sees it at once. The others are found with ``find_tools``."""
+    local: bool = False
+    """Whether it needs files of the caller's own computer. Elsewhere it is not offered."""
 
     @property
     def reads(self) -> bool:

@@ -183,7 +183,9 @@ def tools_page(plugins: Iterable[PluginReport]) -> str:
         "# Tools, resources and prompts\n\n"
         "Made from the code by `make docs`. A tool that is not listed costs a model nothing until "
         "it is looked for with `find_tools`; `call_tool` then calls it. Without its scopes a tool "
-        "is neither listed nor called. How often each asks Redmine is in [calls.md](calls.md)."
+        "is neither listed nor called. One of your *own computer* is there where the server runs "
+        "on it and `MCP_FILES_FOLDER` names a folder. How often each asks Redmine is in "
+        "[calls.md](calls.md)."
     ]
     for report in plugins:
         components = report.components
@@ -192,7 +194,7 @@ def tools_page(plugins: Iterable[PluginReport]) -> str:
             lines += ["", "| Tool | What it does | | Listed | Scopes |", "|---|---|---|---|---|"]
         for tool in components.tools:
             declared = tool.declaration
-            listed = "yes" if declared.listed else ""
+            listed = "yes" if declared.listed else "own computer" if declared.local else ""
             scopes = ", ".join(sorted(declared.scopes))
             lines.append(
                 f"| `{tool.name}` | {_sentence(tool.description)} | {declared.effect} | {listed} "

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from redmine_mcp_core.auth.header import KEY_HEADER
 from redmine_mcp_core.auth.pages.frame import page, paragraph
@@ -80,6 +80,14 @@ def front(each: Mapping[str, Settings]) -> Callable[[Request], Awaitable[Respons
     return answer
 
 
+async def opened_in_a_browser(request: Request) -> Response:
+    """A GET of the MCP endpoint: a person is shown how to connect, a client that there is no
+    stream (MCP 2025-11-25, Streamable HTTP, "Listening for messages")."""
+    if _wants_html(request):
+        return RedirectResponse("./", 303, {"Vary": "Accept"})
+    return PlainTextResponse("Method Not Allowed", 405, {"Allow": "DELETE, POST"})
+
+
 def _wants_html(request: Request) -> bool:
     """Whether HTML is named, as a browser does; ``*/*`` says nothing (RFC 9110, section 12.5.1)."""
     accepted = request.headers.get("accept", "").lower().split(",")
@@ -101,7 +109,7 @@ def front_page(request: Request, offers: list[Offer]) -> Response:
         intro=words("front.intro"),
         sections=Markup("").join(_section(words, offer) for offer in offers),
     )
-    answer = page(words, words("front.title"), body, wide=True)
+    answer = page(words, "front.title", body, wide=True)
     answer.headers["Vary"] = "Accept, Accept-Language"
     return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -42,6 +43,14 @@ def configuration(server: Server) -> Iterator[str]:
 
 
 def own_command() -> str:
-    """The program that runs here."""
+    """The program that runs here, for a client that starts it from anywhere."""
     own = Path(sys.argv[0])
     return str(own.resolve()) if own.stem == "redmine-mcp" else "redmine-mcp"
+
+
+def typed_command() -> str:
+    """The program that runs here, as a person starts it: a shell need not find it by its name."""
+    own = Path(sys.argv[0])
+    found = shutil.which("redmine-mcp")
+    is_found = found is not None and Path(found).resolve() == own.resolve()
+    return "redmine-mcp" if is_found or own.stem != "redmine-mcp" else str(own)

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from redmine_mcp_core.auth import forward, metadata
-from redmine_mcp_core.auth.proxy import cannot_ask
+from redmine_mcp_core.auth.answers import cannot_ask
 from redmine_mcp_core.edge.answers import refuse
 from redmine_mcp_core.edge.bodies import Bodies
 from redmine_mcp_core.edge.counting import SharedCounts
@@ -34,7 +34,7 @@ from redmine_mcp_core.edge.networks import Networks
 from redmine_mcp_core.edge.overload import Overload
 from redmine_mcp_core.edge.readiness import Closing, Endpoint, Operators, Readiness, health, ready
 from redmine_mcp_core.events import Event, EventKind
-from redmine_mcp_core.front import front
+from redmine_mcp_core.front import front, opened_in_a_browser
 from redmine_mcp_core.observability.requests import ObservedRequests, on_failure
 from redmine_mcp_core.server import Host
 from redmine_mcp_core.settings import MCP_PATH
@@ -56,6 +56,7 @@ def create_app(
     app = Starlette(
         routes=[
             Route("/", front_page or front({"": host.settings}), methods=FRONT_METHODS),
+            Route(MCP_PATH, opened_in_a_browser, methods=["GET"]),
             *_routes(host, readiness),
             Mount("/", mcp_app),
         ],

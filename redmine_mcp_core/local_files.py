@@ -3,9 +3,12 @@
 They are the caller's own only where the server runs on the caller's computer and for nobody else
 (stdio). Over HTTP they would be the server's, so there nobody is handed a folder.
 
-A path is what a model was told, perhaps by a stranger's text. It is followed to its end, through
-symbolic links, before the file is opened and once more afterwards: what was opened has to be the
-very file that lies below the folder, so that nothing is gained by exchanging one in between.
+A path is what a model was told, perhaps by a stranger's text. To read, it is followed to its end,
+through symbolic links, before the file is opened and once more afterwards: what was opened has to
+be the very file that lies below the folder, so that nothing is gained by exchanging one in between.
+To write, no link is followed at all: each folder is opened in the one before it, and the file must
+be a new one. Names that begin with a dot are refused: programs obey such files, and nobody sees
+them.
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from redmine_mcp_core.redmine import BadArgument
 
@@ -25,9 +29,17 @@ _OPENING = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _OPENING |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _OPENING |= getattr(os, "O_CLOEXEC", 0)
 
+_CREATING = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_CREATING |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_INTO = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_SHOWN = 200
+"""Characters of a path, in an error. It may be the name that a stranger gave to an attachment."""
+_LONGEST_NAME = 255
+"""Bytes, as most file systems have it."""
+
 ELSEWHERE = (
-    "Files are read by their path only where this server runs on your own computer and "
-    "MCP_FILES_FOLDER names a folder. Give the file as text or base64_content instead."
+    "Files are read and saved only where this server runs on your own computer and "
+    "MCP_FILES_FOLDER names a folder."
 )
 
 
@@ -60,6 +72,18 @@ class LocalFiles:
         if self._folder is None:
             raise BadArgument(ELSEWHERE)
         return await asyncio.to_thread(_read, self._folder, path, limit)
+
+    async def save(self, path: str, content: bytes) -> str:
+        """Write a new file, which only its owner may read; answers with its path below the folder.
+
+        The folders on its way have to be there. Raises ``BadArgument``: also for a path that is
+        taken, since nothing is ever overwritten.
+        """
+        if self._folder is None:
+            raise BadArgument(ELSEWHERE)
+        if os.open not in os.supports_dir_fd:
+            raise BadArgument("This operating system lets no file be saved safely.")
+        return await asyncio.to_thread(_save, self._folder, path, content)
 
 
 NO_LOCAL_FILES = LocalFiles()
@@ -106,3 +130,55 @@ def _below(folder: Path, path: Path) -> Path:
     if found == folder or not found.is_relative_to(folder):
         raise ValueError("outside")
     return found
+
+
+def _save(folder: Path, path: str, content: bytes) -> str:
+    *above, name = parts = _parts(folder, path)
+    shown = path[:_SHOWN]
+    with ExitStack() as stack:
+        try:
+            here = _opened(stack, str(folder))
+            for part in above:
+                here = _opened(stack, part, inside=here)
+        except OSError:
+            raise BadArgument("There is no such folder to save in: ", shown, ".") from None
+        try:
+            handle = os.open(name, _CREATING, 0o600, dir_fd=here)
+        except FileExistsError:
+            problem = "There is one already, and nothing is overwritten: "
+            raise BadArgument(problem, shown, ". Give another path.") from None
+        except OSError:
+            raise BadArgument("There can be no file of this path: ", shown, ".") from None
+        try:
+            with open(handle, "wb") as file:  # noqa: PTH123 - it is open already
+                file.write(content)
+        except OSError as error:
+            with suppress(OSError):
+                os.unlink(name, dir_fd=here)
+            raise BadArgument(f"The file could not be written: {error.strerror}.") from None
+    return "/".join(parts)
+
+
+def _opened(stack: ExitStack, name: str, *, inside: int | None = None) -> int:
+    """A folder that is no symbolic link, until the stack ends. Raises ``OSError``."""
+    handle = os.open(name, _INTO, dir_fd=inside)
+    stack.callback(os.close, handle)
+    return handle
+
+
+def _parts(folder: Path, path: str) -> tuple[str, ...]:
+    """The names that lead from the folder to a new file. Raises ``BadArgument``."""
+    wanted = PurePath(path)
+    if wanted.is_absolute():
+        if not wanted.is_relative_to(folder):
+            raise BadArgument("The folder that was allowed does not hold ", path[:_SHOWN], ".")
+        wanted = wanted.relative_to(folder)
+    if not wanted.parts:
+        raise BadArgument("A path names the file to save.")
+    for part in wanted.parts:
+        if part.startswith(".") or not part.isprintable():
+            problem = "No name may begin with a dot or hold what nobody sees: "
+            raise BadArgument(problem, path[:_SHOWN], ". Give another path.")
+        if len(part.encode(errors="replace")) > _LONGEST_NAME:
+            raise BadArgument("This name is too long: ", part[:_SHOWN], ". Give another path.")
+    return wanted.parts

@@ -20,7 +20,7 @@ SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schem
 MANIFEST_VERSION = "0.4"
 """The first that knows servers run by uv, which need no Python on the person's computer."""
 AUTHOR = "The Redmine MCP contributors"
-BUNDLED = ("core", "issues", "projects", "prompts")
+BUNDLED = ("core", "issues", "projects", "prompts", "time")
 """The packages of ours that a server of one person needs."""
 
 
@@ -64,7 +64,7 @@ ASKED = (
         more="You find it on the right of your account page in Redmine.",
     ),
     Asked("mcp_read_only", "Only see, change nothing", "boolean"),
-    Asked("mcp_files_folder", "Folder to attach files from", "directory"),
+    Asked("mcp_files_folder", "Folder for attachments", "directory"),
 )
 """What a person is asked for who installs a bundle."""
 FURTHER = (Asked("mcp_tools", "Tools"), Asked("mcp_log_level", "Log level"))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any
 
 import pluggy
 
@@ -32,8 +32,6 @@ HEALTH_SECONDS = 5.0
 """How long a plugin's health check may take."""
 AWAITED = frozenset({"check_health"})
 """The hooks that may be async; the host does not wait for any other."""
-
-_T = TypeVar("_T")
 
 MetricsOf = Callable[[str], PluginMetrics]
 

@@ -1,7 +1,8 @@
 """Which tools this server offers: all of them, the reading ones, or those that were named.
 
 The operator decides with ``MCP_TOOLS`` and ``MCP_READ_ONLY``. A request may narrow that with the
-headers ``X-MCP-Tools`` and ``X-MCP-Read-Only``, and never widen it: both have to agree.
+headers ``X-MCP-Tools`` and ``X-MCP-Read-Only``, and never widen it: both have to agree. A tool for
+files of the caller's own computer is offered only where the server runs on it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from fastmcp.server.dependencies import get_http_headers
 
+from redmine_mcp_core.current import current_identity
 from redmine_mcp_core.declaration import Effect, ToolDeclaration
 
 TOOLS_HEADER = "x-mcp-tools"
@@ -22,6 +24,11 @@ LONGEST_PATTERN = 64
 """Characters. Both bound what a request can make us compile."""
 NO_TOOL = "-"
 """A pattern that fits no name of a tool."""
+
+NEEDS_FILES = (
+    "works with files of your own computer: where this server runs on it (redmine-mcp stdio) and "
+    "MCP_FILES_FOLDER names a folder."
+)
 
 _NO = frozenset({"", "0", "false", "no", "off"})
 
@@ -67,6 +74,8 @@ class Offer:
 
     def refusal(self, tool: ToolDeclaration) -> str | None:
         """Why the tool is not offered, or None if it is."""
+        if tool.local and current_identity().files.folder is None:
+            return f"{tool.name} {NEEDS_FILES}"
         for choice in (self._operators, Selection.from_headers(get_http_headers())):
             if not choice.allows(tool):
                 return choice.why_not(tool)

@@ -22,9 +22,17 @@ from redmine_mcp_core.observability.stores import observed_store
 from redmine_mcp_core.observability.traces import tracing
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import Circuit, Gateway
+from redmine_mcp_core.seams import UPSTREAM_TOKENS
 from redmine_mcp_core.selection import Selection
 from redmine_mcp_core.settings import Settings, SettingsError
-from redmine_mcp_core.storage import StoreError, TokenStore, derive_keys, open_store, rotating
+from redmine_mcp_core.storage import (
+    StoreError,
+    TokenStore,
+    counting,
+    derive_keys,
+    open_store,
+    rotating,
+)
 from redmine_mcp_core.ways_in import ways_in
 
 _HIT = {True: "hit", False: "miss"}
@@ -50,9 +58,10 @@ async def open_host(
     plugins: Plugins,
     metrics: Metrics,
     *,
+    name: str = "",
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Host]:
-    """Open what the server needs and close it again.
+    """Open what the server needs and close it again; ``name`` is its Redmine's, of several.
 
     Raises ``SettingsError`` if a required plugin or the token store is not to be had. A Redmine
     that cannot be reached is no reason not to start.
@@ -70,22 +79,30 @@ async def open_host(
             )
         except StoreError as error:
             raise SettingsError([f"TOKEN_STORE_URL: {error}"]) from error
-        gateway = await stack.enter_async_context(
-            Gateway(
-                settings.redmine_url,
-                deadline=settings.redmine_timeout,
-                max_connections=settings.redmine_max_connections,
-                max_per_caller=settings.redmine_max_per_user,
-                transport=transport,
-                observe=observed_by(metrics),
-                on_circuit=lambda circuit: metrics.set(
-                    "redmine_circuit_open", circuit is not Circuit.CLOSED
-                ),
-                on_name=lambda kept: metrics.inc("cache_lookups", "names", _HIT[kept]),
-            )
+        gateway = await stack.enter_async_context(_gateway(settings, metrics, transport))
+        sealed = encrypted(settings, backend)
+        await stack.enter_async_context(rotating(backend, sealed))
+        await stack.enter_async_context(
+            counting(sealed, UPSTREAM_TOKENS, lambda held: metrics.set("sessions", held, name))
         )
-        await stack.enter_async_context(rotating(backend, encrypted(settings, backend)))
-        yield _assemble(settings, plugins, metrics, gateway, backend)
+        yield _assemble(settings, plugins, metrics, gateway, sealed)
+
+
+def _gateway(
+    settings: Settings, metrics: Metrics, transport: httpx.AsyncBaseTransport | None
+) -> Gateway:
+    return Gateway(
+        settings.redmine_url,
+        deadline=settings.redmine_timeout,
+        max_connections=settings.redmine_max_connections,
+        max_per_caller=settings.redmine_max_per_user,
+        transport=transport,
+        observe=observed_by(metrics),
+        on_circuit=lambda circuit: metrics.set(
+            "redmine_circuit_open", circuit is not Circuit.CLOSED
+        ),
+        on_name=lambda kept: metrics.inc("cache_lookups", "names", _HIT[kept]),
+    )
 
 
 def _audit_to(settings: Settings, stack: AsyncExitStack) -> Write:
@@ -104,10 +121,10 @@ def _assemble(
     plugins: Plugins,
     metrics: Metrics,
     gateway: Gateway,
-    backend: TokenStore,
+    sealed: TokenStore,
 ) -> Host:
     derived = derive_keys(settings.root_secret)
-    store = observed_store(encrypted(settings, backend), metrics)
+    store = observed_store(sealed, metrics)
     plugins.add(health_plugins(store, gateway))
     index = ComponentIndex(plugins.components)
     selection = Selection(tuple(settings.mcp_tools), settings.mcp_read_only)
@@ -118,7 +135,7 @@ def _assemble(
         jwt_signing_key=derived.signing,
         index=index,
         selection=selection,
-        plugins=plugins,
+        emit=plugins.emit,
     )
     mcp = build_mcp(
         plugins,

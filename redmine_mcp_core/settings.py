@@ -11,16 +11,18 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
 )
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from redmine_mcp_core.edge.settings import MCP_PATH as MCP_PATH
-from redmine_mcp_core.edge.settings import EdgeSettings, Words
+from redmine_mcp_core.edge.settings import EdgeSettings, ListOf, Words
 from redmine_mcp_core.secret_files import SecretFiles
 from redmine_mcp_core.secret_files import SettingsError as SettingsError
 
@@ -28,6 +30,17 @@ APP = "redmine-mcp"
 MIN_SECRET_LENGTH = 16
 WAYS_IN = ("oauth", "key-login", "header")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < MIN_SECRET_LENGTH:
+        raise ValueError(
+            f"is shorter than {MIN_SECRET_LENGTH} characters; make one with: openssl rand -hex 32"
+        )
+    return value
+
+
+Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
 
 
 def default_store_url(name: str = "tokens") -> str:
@@ -58,7 +71,7 @@ class Settings(EdgeSettings):
         description="Client ID of the application registered in Redmine "
         "(Administration > Applications). Needed for the sign-in `oauth`.",
     )
-    redmine_client_secret: SecretStr | None = Field(
+    redmine_client_secret: Secret | None = Field(
         default=None,
         description="Its secret. Leave it out for an application that is not confidential; "
         "then `JWT_SIGNING_KEY` is required.",
@@ -120,8 +133,9 @@ class Settings(EdgeSettings):
     )
     mcp_files_folder: Path | None = Field(
         default=None,
-        description="A folder of this computer from which tools may attach files, where the server "
-        "runs on a person's own computer (stdio). Over HTTP it has no effect.",
+        description="A folder of this computer from which tools may attach files, and in which they "
+        "may save new ones, where the server runs on a person's own computer (stdio). Over HTTP it "
+        "has no effect.",
     )
     mcp_registration: Literal["open", "metadata-documents-only", "closed"] = Field(
         default="open",
@@ -131,9 +145,9 @@ class Settings(EdgeSettings):
     )
     mcp_projects: Words = Field(
         default=[],
-        description="The projects to keep to, by identifier, whoever comes in. Nothing of another "
-        "one is read or changed, and subtasks and searches over all projects are left out. "
-        "Empty: all that the user may see.",
+        description="The projects to keep to, by identifier, whoever comes in; a subproject is "
+        "named, too. Nothing of another one is read or changed, and subtasks and searches over all "
+        "projects are left out. Empty: all that the user may see.",
     )
     mcp_allowed_redirect_uris: Words = Field(
         default=[],
@@ -141,7 +155,7 @@ class Settings(EdgeSettings):
         "`http://127.0.0.1:*`; each client only to what it registered. Empty: any https address, "
         "loopback, and an app's own scheme such as `com.example.app:/done`.",
     )
-    mcp_encryption_keys: Annotated[list[SecretStr], NoDecode] = Field(
+    mcp_encryption_keys: ListOf[Secret] = Field(
         default=[],
         description="Secrets that encrypt the token store: the first encrypts, all decrypt. "
         "Empty: derived from `JWT_SIGNING_KEY`, else from the client secret.",
@@ -173,7 +187,7 @@ class Settings(EdgeSettings):
     mcp_trace_users: bool = Field(
         default=False, description="Put the ids of Redmine users into traces."
     )
-    jwt_signing_key: SecretStr | None = Field(
+    jwt_signing_key: Secret | None = Field(
         default=None,
         validate_default=True,
         description="Secret that signs the tokens handed to MCP clients. "
@@ -202,11 +216,6 @@ class Settings(EdgeSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         dotenv = getattr(dotenv_settings, "env_vars", {})
         return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls, dotenv)
-
-    @field_validator("mcp_encryption_keys", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return value.replace(",", " ").split() if isinstance(value, str) else value
 
     @field_validator("redmine_url", "mcp_public_url")
     @classmethod
@@ -253,16 +262,6 @@ class Settings(EdgeSettings):
             raise ValueError(f"is not set. {cls.model_fields['redmine_client_id'].description}")
         return value
 
-    @field_validator("redmine_client_secret", "jwt_signing_key")
-    @classmethod
-    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < MIN_SECRET_LENGTH:
-            raise ValueError(
-                f"is shorter than {MIN_SECRET_LENGTH} characters; "
-                "make one with: openssl rand -hex 32"
-            )
-        return value
-
     @field_validator("jwt_signing_key")
     @classmethod
     def _some_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
@@ -271,13 +270,6 @@ class Settings(EdgeSettings):
                 "or REDMINE_CLIENT_SECRET must be set: the secret that Redmine showed for the "
                 "application, or, if that is not confidential, a secret of your own"
             )
-        return value
-
-    @field_validator("mcp_encryption_keys")
-    @classmethod
-    def _each_long_enough(cls, value: list[SecretStr]) -> list[SecretStr]:
-        for key in value:
-            cls._long_enough(key)
         return value
 
     @field_validator("token_store_url")
@@ -329,7 +321,8 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise SettingsError([_sentence(problem) for problem in error.errors()]) from None
+        # Each once: a list of secrets has one sentence, however many of them are too short.
+        raise SettingsError(list(dict.fromkeys(map(_sentence, error.errors())))) from None
 
 
 def load_local_settings() -> Settings:

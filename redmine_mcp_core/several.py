@@ -26,6 +26,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from redmine_mcp_core.edge.readiness import Readiness
+from redmine_mcp_core.edge.settings import Words
 from redmine_mcp_core.front import front
 from redmine_mcp_core.http import create_app
 from redmine_mcp_core.mcp_server import discover_plugins
@@ -52,7 +53,7 @@ class _Names(BaseSettings):
     """Which Redmines there are, asked before the settings of any."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
-    mcp_redmines: str = ""
+    mcp_redmines: Words = []
 
 
 def load_each(**overrides: Any) -> dict[str, Settings]:
@@ -60,7 +61,7 @@ def load_each(**overrides: Any) -> dict[str, Settings]:
 
     Raises ``SettingsError`` with every problem of all of them at once.
     """
-    names = _Names().mcp_redmines.replace(",", " ").split()
+    names = _Names().mcp_redmines
     if not names:
         return {"": load_settings(**overrides)}
     if wrong := [name for name in names if not NAME.fullmatch(name) or name in TAKEN]:
@@ -136,7 +137,9 @@ async def open_each(
         hosts: dict[str, Host] = {}
         for name, settings in each.items():
             theirs = plugins or discover_plugins(metrics, again=bool(hosts))
-            hosts[name] = await stack.enter_async_context(open_host(settings, theirs, metrics))
+            hosts[name] = await stack.enter_async_context(
+                open_host(settings, theirs, metrics, name=name)
+            )
         readiness = Readiness(partial(_check, hosts))
         page = front(each)
         apps = {name: create_app(host, readiness, page) for name, host in hosts.items()}

@@ -32,14 +32,11 @@ def real_redmine() -> Target:
 )
 async def redmine(request: pytest.FixtureRequest) -> AsyncIterator[Target]:
     """Each Redmine there is: what holds for one must hold for the other."""
-    if request.param == "sandbox":
-        async with sandbox_target() as target:
-            yield target
+    if request.param == "real":
+        yield request.getfixturevalue("real_redmine")
         return
-    real = real_target()
-    if real is None:
-        pytest.skip(NO_REAL_REDMINE)
-    yield real
+    async with sandbox_target() as target:
+        yield target
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from redmine_mcp_core.clients import (
     quickest,
     vscode_link,
 )
-from redmine_mcp_core.greeting import configuration
+from redmine_mcp_core.greeting import configuration, typed_command
 from redmine_mcp_core.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +37,7 @@ FAR = Server("https://mcp.example.com/mcp")
 NEAR = Server("http://127.0.0.1:8000/mcp", command=("/opt/my tools/redmine-mcp",))
 AWKWARD = Server("https://mcp.example.com/a+b/[red]/ü?x=1&y=~~~/mcp", name="redmine-intern")
 SERVERS = pytest.mark.parametrize("server", [FAR, NEAR, AWKWARD], ids=["far", "near", "awkward"])
+COMMANDS = (Kind.TERMINAL, Kind.COMMAND)
 RECIPES = [(client, recipe) for client in (*CLIENTS, ANY) for recipe in client.recipes]
 EACH = pytest.mark.parametrize(
     ("client", "recipe"), RECIPES, ids=[f"{client.name}-{recipe.way}" for client, recipe in RECIPES]
@@ -92,7 +93,7 @@ def test_a_snippet_is_what_its_kind_says(client: Client, recipe: Recipe, server:
     """A file's part can be parsed; a command falls into the words it was made of."""
     text = recipe.text(server)
 
-    if recipe.kind is Kind.TERMINAL:
+    if recipe.kind in COMMANDS:
         assert "\n" not in text
         words = shlex.split(text)
         if recipe.way is Way.HTTP:
@@ -128,7 +129,7 @@ def test_claude_code_tells_the_name_from_the_variables(server: Server) -> None:
 @EACH
 def test_no_command_holds_a_key(client: Client, recipe: Recipe) -> None:
     """A shell remembers what was typed; what is typed names a file that holds the key."""
-    if recipe.kind is Kind.TERMINAL:
+    if recipe.kind in COMMANDS:
         assert YOUR_KEY not in recipe.text(FAR), client.name
         assert "REDMINE_API_KEY=" not in recipe.text(FAR)
 
@@ -193,6 +194,22 @@ def test_a_server_here_is_bridged_by_the_program_that_runs(
 
     assert json.dumps(str(program)) in "\n".join(configuration(NEAR))
     assert str(program) not in "\n".join(configuration(FAR))
+
+
+def test_a_person_is_told_what_they_can_type(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The name where the shell finds the program by it, else the way in which they started it."""
+    program = tmp_path / "redmine-mcp"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "argv", [str(program), "init"])
+    monkeypatch.setenv("PATH", str(tmp_path / "elsewhere"))
+    away = typed_command()
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert away == str(program)
+    assert typed_command() == "redmine-mcp"
 
 
 def test_the_documentation_is_made_from_the_table() -> None:

@@ -51,6 +51,17 @@ async def test_a_person_learns_how_to_connect(server: Running) -> None:
             assert f'href="{client.install(told)}"' in text
 
 
+async def test_the_endpoint_in_a_browser(server: Running) -> None:
+    """Whoever opens the address of the MCP server learns what to do with it; a client that asks
+    for a stream learns that there is none."""
+    person = await ask(f"{server.url}/mcp", headers=BROWSER)
+    client = await ask(f"{server.url}/mcp", headers={"Accept": "text/event-stream"})
+
+    assert person.status_code == 303
+    assert httpx.URL(f"{server.url}/mcp").join(person.headers["location"]) == f"{server.url}/"
+    assert (client.status_code, client.headers["allow"]) == (405, "DELETE, POST")
+
+
 async def test_strangers_learn_no_version(server: Running) -> None:
     """Neither ours nor anybody else's, in no header and in no word."""
     page = await ask(f"{server.url}/", headers=BROWSER)

@@ -1,8 +1,13 @@
-"""Files of this computer: those below one folder, and whatever leads out of it leads nowhere."""
+"""Files of this computer: those below one folder, and whatever leads out of it leads nowhere.
+
+It is so for what is read and for what is saved.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import resource
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -138,9 +143,146 @@ async def test_a_file_cannot_be_exchanged_under_our_hands(exchanging: Path) -> N
 
 
 async def test_nobody_elsewhere_has_files_here() -> None:
-    """Over HTTP they would be the server's own: the sentence says what to do instead."""
+    """Over HTTP they would be the server's own: the sentence says where they are not."""
     with pytest.raises(BadArgument, match="MCP_FILES_FOLDER"):
         await NO_LOCAL_FILES.read("a.txt", limit=1)
+    with pytest.raises(BadArgument, match="MCP_FILES_FOLDER"):
+        await NO_LOCAL_FILES.save("a.txt", b"a")
+
+
+async def not_saved(folder: Path, path: str) -> str:
+    with pytest.raises(BadArgument) as caught:
+        await LocalFiles(folder).save(path, b"new")
+    return str(caught.value)
+
+
+def all_below(folder: Path) -> dict[str, bytes]:
+    """Every file in a folder, as it is there and not where a link leads."""
+    return {
+        str(path.relative_to(folder)): b"" if path.is_symlink() else path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }
+
+
+@pytest.mark.parametrize("path", ["new.txt", "logs/new.txt", "./logs//new.txt", "{}/logs/new.txt"])
+async def test_a_new_file_is_saved_below_the_folder(folder: Path, path: str) -> None:
+    """The answer is its path there, and nobody else may read it."""
+    saved = await LocalFiles(folder).save(path.format(folder), b"new")
+
+    assert saved in {"new.txt", "logs/new.txt"}
+    assert (folder / saved).read_bytes() == b"new"
+    assert (folder / saved).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda _: "../new.txt",
+        lambda _: "logs/../../new.txt",
+        lambda _: "logs/../new.txt",
+        lambda folder: str(folder.parent / "new.txt"),
+        lambda folder: f"{folder}/../new.txt",
+        lambda folder: f"{folder}-too/new.txt",
+        lambda _: "~/new.txt",
+        lambda _: "nowhere/new.txt",
+        lambda _: "logs/today.log/new.txt",
+        lambda _: "",
+        lambda _: ".",
+        lambda folder: str(folder),
+        lambda _: "logs",
+        lambda _: ".bashrc",
+        lambda _: ".ssh/authorized_keys",
+        lambda _: "a\0b",
+        lambda _: "a\nb",
+        lambda _: "log\u202egpj.exe",
+        lambda _: "x" * 256,
+        lambda _: "ü" * 128,
+        lambda _: "\udcff",
+        lambda _: "logs/today.log",
+        link("out", "../new.txt"),
+        link("out", "../secret.txt"),
+        link("out", "nothing-yet"),
+        lambda folder: link("up", "..")(folder) + "/new.txt",
+        lambda folder: link("sub", "logs")(folder) + "/new.txt",
+        lambda folder: link("root", "/proc/self/root")(folder) + f"{folder.parent}/new.txt",
+        pipe,
+    ],
+)
+async def test_nothing_else_is_saved(folder: Path, make: Callable[[Path], str]) -> None:
+    """Elsewhere, over what is there, through a link, under a name that hides: nothing changes."""
+    path = make(folder)
+    before = all_below(folder.parent)
+
+    sentence = await not_saved(folder, path)
+
+    assert len(sentence) < 400
+    assert all_below(folder.parent) == before
+
+
+def put_in_its_place(path: Path, to: Path) -> None:
+    """A link where a folder was, which is moved away."""
+    path.rename(path.with_name("moved"))
+    path.symlink_to(to)
+
+
+@pytest.mark.parametrize("swapped", ["logs", "."])
+async def test_a_folder_cannot_be_exchanged_under_our_hands(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
+) -> None:
+    """What is written goes into the folder that was opened, wherever its name leads by then."""
+    elsewhere = folder.parent / "elsewhere"
+    (elsewhere / "logs").mkdir(parents=True)
+    real_open, place = os.open, (folder / swapped).resolve()
+
+    def opened(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        handle = real_open(path, flags, mode, dir_fd=dir_fd)
+        if path == (str(folder) if swapped == "." else swapped):
+            put_in_its_place(place, elsewhere / swapped)
+        return handle
+
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os, "supports_dir_fd", {opened})
+    await LocalFiles(folder).save("logs/new.txt", b"new")
+
+    assert list(all_below(elsewhere)) == []
+    (new,) = folder.parent.rglob("new.txt")
+    assert place.with_name("moved") in new.parents
+
+
+async def test_an_allowed_folder_that_became_a_link_is_not_followed(folder: Path) -> None:
+    """It was allowed as it was when the server started."""
+    files = LocalFiles(folder)
+    put_in_its_place(folder, folder.parent)
+
+    with pytest.raises(BadArgument):
+        await files.save("new.txt", b"new")
+
+    assert not (folder.parent / "new.txt").exists()
+
+
+async def test_what_could_not_be_written_whole_is_not_left(folder: Path) -> None:
+    """A disk that is full leaves no half of a file, and the sentence says why."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+    try:
+        with pytest.raises(BadArgument, match="could not be written: File too large"):
+            await LocalFiles(folder).save("new.txt", b"x" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+
+    assert not (folder / "new.txt").exists()
+
+
+async def test_of_two_at_once_one_is_saved(folder: Path) -> None:
+    """And the other one is told that it is there."""
+    files = LocalFiles(folder)
+
+    done = await asyncio.gather(
+        *(files.save("new.txt", bytes([number])) for number in range(8)), return_exceptions=True
+    )
+
+    assert [one for one in done if isinstance(one, str)] == ["new.txt"]
+    assert sum(isinstance(one, BadArgument) for one in done) == 7
 
 
 @pytest.mark.parametrize("path", ["/", "/proc", "/proc/self", "/sys", "/dev", "/nowhere"])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, get_type_hints
 
+import httpcore2
 import httpx
 import pytest
 from fastmcp import Client, FastMCP
-from fastmcp.server.auth import OAuthProxy
+from fastmcp.server.auth import OAuthProxy, ssrf
 from fastmcp.server.auth.auth import PrivateKeyJWTClientAuthenticator
 from fastmcp.server.auth.cimd import CIMDFetcher
 from fastmcp.server.auth.jwt_issuer import JWTIssuer
@@ -34,6 +36,7 @@ from redmine_mcp_core.seams import (
     CSRF_TOKEN,
     DocumentFetcher,
     OpenOAuthProxy,
+    look_names_up_with,
     set_input_schema_lookup,
 )
 from tests.support.servers import free_port, serving
@@ -265,6 +268,27 @@ def test_the_upstream_client_speaks_oauth(proxy: OpenOAuthProxy) -> None:
         assert inspect.iscoroutinefunction(getattr(client, name)), name
 
 
+async def test_certificates_are_read_once(
+    proxy: OpenOAuthProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sign-in or a refresh reads no certificates, which would hold up everybody's requests."""
+    read = []
+    context = httpcore2.default_ssl_context
+
+    def reading(**how: Any) -> ssl.SSLContext:
+        read.append(how)
+        return context(**how)
+
+    monkeypatch.setattr(httpcore2, "default_ssl_context", reading)
+
+    async with aclosing(proxy.upstream_client()) as first:
+        at_first = len(read)
+        async with aclosing(proxy.upstream_client()) as second:
+            assert at_first
+            assert len(read) == at_first
+            assert first is not second
+
+
 def test_a_token_set_is_what_a_refresh_gives() -> None:
     """``_try_transparent_refresh`` takes a token set and gives one."""
     hints = get_type_hints(OAuthProxy._try_transparent_refresh)
@@ -283,6 +307,32 @@ def test_our_fetcher_takes_the_place_of_fastmcps(proxy: OpenOAuthProxy) -> None:
     assert isinstance(vars(proxy._cimd_manager)["_fetcher"], DocumentFetcher)
     assert policy.expires_at == 1000.0 + fetcher.max_seconds
     assert "self._parse_cache_policy(" in inspect.getsource(CIMDFetcher.fetch)
+
+
+async def test_names_are_looked_up_by_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``ssrf.resolve_hostname`` is what every guarded fetch finds its addresses by."""
+    asked: list[tuple[str, int]] = []
+
+    async def look_up(host: str, port: int) -> list[str]:
+        asked.append((host, port))
+        return ["93.184.216.34"]
+
+    monkeypatch.setattr(ssrf, "resolve_hostname", ssrf.resolve_hostname)
+    look_names_up_with(look_up)
+    validated = await ssrf.validate_url("https://client.example/x")
+
+    assert validated.resolved_ips == ["93.184.216.34"]
+    assert asked == [("client.example", 443)]
+    assert "await validate_url(" in inspect.getsource(ssrf.ssrf_safe_fetch_response)
+
+
+def test_a_fetch_says_why_it_failed() -> None:
+    """The reason as the cause, or the status first in the text; our fetcher tells them apart."""
+    fetch = inspect.getsource(ssrf.ssrf_safe_fetch_response)
+
+    assert 'SSRFFetchError(f"HTTP {response.status_code} fetching' in fetch
+    assert fetch.count("from last_error") == 2
+    assert "raise CIMDFetchError(str(e)) from e" in inspect.getsource(CIMDFetcher.fetch)
 
 
 def test_our_issuer_takes_the_place_of_fastmcps(proxy: OpenOAuthProxy) -> None:

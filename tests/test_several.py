@@ -14,7 +14,9 @@ from fastmcp import Client
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.settings import Settings, SettingsError
 from redmine_mcp_core.several import load_each, open_each, setting_of
+from redmine_mcp_core.storage import upkeep
 from tests.auth.test_header import who
+from tests.support.processes import until
 from tests.support.servers import Running, Target, free_port, sandbox_target, serving
 from tests.support.sign_in import sign_in
 
@@ -42,13 +44,13 @@ async def both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator
     async with (
         sandbox_target() as intern,
         sandbox_target() as kunden,
-        _served(monkeypatch, tmp_path, intern=intern, kunden=kunden) as url,
+        served_together(monkeypatch, tmp_path, intern=intern, kunden=kunden) as url,
     ):
         yield Both(url, intern, kunden)
 
 
 @asynccontextmanager
-async def _served(
+async def served_together(
     monkeypatch: pytest.MonkeyPatch, folder: Path, **targets: Target
 ) -> AsyncIterator[str]:
     for name in Settings.model_fields:
@@ -85,6 +87,28 @@ async def test_each_has_its_own_sign_in(both: Both) -> None:
     assert "alice" in answer.text
     assert len(both.kunden.sandbox.requests) == before
     assert before == 0
+
+
+@pytest.fixture
+def counted_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "COUNT_SECONDS", 0.01)
+    monkeypatch.setattr(upkeep, "COUNT_SHARE", 1.0)
+
+
+@pytest.mark.usefixtures("counted_often")
+async def test_sessions_are_counted_by_the_name_of_their_redmine(both: Both) -> None:
+    """Each of its own only, though all are in one store."""
+    await sign_in(f"{both.url}/intern", "alice")
+    await sign_in(f"{both.url}/intern", "bob")
+    await sign_in(f"{both.url}/kunden", "alice")
+
+    async def counted() -> bool:
+        async with httpx.AsyncClient() as http:
+            shown = (await http.get(f"{both.url}/metrics")).text
+        wanted = ('{redmine="intern"} 2.0', '{redmine="kunden"} 1.0')
+        return all(f"redmine_mcp_sessions{sample}\n" in shown for sample in wanted)
+
+    await until(counted)
 
 
 async def test_a_token_is_good_for_the_one_it_was_made_for(both: Both) -> None:

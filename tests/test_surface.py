@@ -43,6 +43,17 @@ async def delete_secret() -> Deleted:
     return Deleted(number=0)
 
 
+@rare.tool(title="Paint a thing", scopes={"view_issues"}, listed=False)
+async def paint_thing(
+    colour: Annotated[Literal["red", "blue"], Field(description="Of the paint")],
+    coats: int = 2,
+    names: list[str] | None = None,
+    size: float | str = 0,
+) -> Deleted:
+    """Paint a thing in a colour."""
+    raise AssertionError(colour, coats, names, size)
+
+
 @asynccontextmanager
 async def connected(
     mode: Mode = "auto", *, answer: bool | None = None, asked: list[str] | None = None
@@ -83,6 +94,46 @@ async def test_unlisted_tools_are_found_and_called() -> None:
     assert "### delete_thing" in found
     assert "`number` (integer, required)" in found
     assert called == "deleted 3"
+
+
+async def test_a_found_tool_is_described_with_what_its_parameters_take() -> None:
+    """Their kinds, the values there are and what is said of them; what fits less is only named."""
+    async with connected() as client:
+        found = text_of(
+            await client.call_tool("find_tools", {"query": "delete a comment or file of an issue"})
+        )
+        one = text_of(await client.call_tool("find_tools", {"query": "read a thing by colour"}))
+
+    assert "- `confirm` (boolean)" in found
+    assert found.count("### ") == 3
+    further = found.partition("Further off, found by name:\n")[2].splitlines()
+    assert [text.partition(": ")[0] for text in further] != []
+    assert "### paint_thing\nPaint a thing in a colour." in one
+    assert '- `colour` ("red" or "blue", required): Of the paint' in one
+    assert "- `coats` (integer, default 2)" in one
+    assert "- `names` (array of string)" in one
+    assert "- `size` (number or string)" in one
+
+
+async def test_a_tool_that_there_is_not_is_told_so() -> None:
+    """With those of a similar name, and how to find others."""
+    async with connected() as client:
+        result = await client.call_tool(
+            "call_tool", {"name": "delete_things"}, raise_on_error=False
+        )
+
+    assert text_of(result).startswith(
+        "There is no tool 'delete_things' here. Is it delete_thing or "
+    )
+    assert text_of(result).endswith("? find_tools finds what there is.")
+
+
+async def test_an_unknown_argument_is_answered_with_the_known_ones() -> None:
+    """A model that guessed a name need not guess again."""
+    async with connected() as client:
+        result = await client.call_tool("delete_thing", {"id": 3}, raise_on_error=False)
+
+    assert "id: Unexpected keyword argument. It takes: number, confirm." in text_of(result)
 
 
 async def test_a_tool_beyond_the_sign_in_is_named_with_what_it_lacks() -> None:

@@ -18,7 +18,7 @@ import pytest
 pytestmark = pytest.mark.wheels
 
 ROOT = Path(__file__).parents[1]
-PLUGINS = ["issues", "projects", "prompts", "sandbox", "storage_redis", "storage_sqlite"]
+PLUGINS = "issues projects prompts sandbox storage_redis storage_sqlite time wiki".split()
 SETTINGS = {
     "REDMINE_URL": "http://127.0.0.1:9",
     "REDMINE_CLIENT_ID": "some-client",

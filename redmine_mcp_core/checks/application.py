@@ -47,8 +47,8 @@ async def credentials(settings: Settings) -> Finding:
         )
     return fail(
         "Redmine knows no application with this REDMINE_CLIENT_ID and REDMINE_CLIENT_SECRET",
-        f"Compare the ID with {PLACE}. If it is the same, renew the secret there: Redmine shows "
-        "it once.",
+        f"Compare the ID with the UID in {PLACE}. If it is the same, the secret is another one: "
+        "Redmine shows it once, so where nobody noted it down, make the application anew.",
     )
 
 
@@ -115,8 +115,8 @@ class Trial:
             return fail(
                 "This is not where the sign-in was to end",
                 f"If Redmine showed an error: “redirect uri” means that {PLACE} lacks "
-                f"{self.settings.callback_url}, “scope” that one of these is not ticked: "
-                f"{' '.join(sorted(self.scopes))}.",
+                f"{self.settings.callback_url}, “scope” that a box is not ticked: "
+                "redmine-mcp plugins lists them.",
             )
         tokens = await _token(
             self.settings,

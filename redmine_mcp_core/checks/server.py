@@ -6,6 +6,7 @@ import errno
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from html import unescape
 from urllib.parse import urlsplit
 
 import httpx
@@ -136,5 +137,11 @@ async def _gets_to_us(http: httpx.AsyncClient, settings: Settings, *, running: b
         return fail(
             f"{settings.mcp_url} answers {knock.status_code} to a request without a token, not 401",
             f"The proxy must pass POST requests to {MCP_PATH} on as they are.",
+        )
+    front = await http.get(f"{settings.public_url}/", headers={"Accept": "text/html"})
+    if front.status_code == codes.OK and settings.redmine_url not in unescape(front.text):
+        return fail(
+            f"The server at {settings.public_url} stands before another Redmine",
+            "It is that of another set-up, such as redmine-mcp demo: stop it, and start yours.",
         )
     return ok(f"{settings.mcp_url} gets to this server, by the right name")

@@ -16,7 +16,7 @@ from getpass import getpass
 from pathlib import Path
 
 from cyclopts import App
-from rich.table import Table
+from rich.table import Column, Table
 
 from redmine_mcp_core.auth.accounts import (
     AccountError,
@@ -178,12 +178,14 @@ def seconds_in(duration: str) -> int:
 
 
 async def _list(held: ServiceAccounts) -> int:
-    table = Table("account", "client ID", "Redmine user", "may", "ends", "last used", box=None)
+    # What is to be copied stands whole, however narrow the terminal.
+    named = Column("account", no_wrap=True)
+    may = Column("may", overflow="fold", min_width=16)
+    table = Table(named, "user", may, "ends", "last used", box=None, padding=(0, 1, 0, 0))
     for account in await held.all():
         limits = [name for name in ("read_only", "introspects") if getattr(account, name)]
         table.add_row(
-            account.name,
-            account.client_id,
+            f"{account.name}\n  {account.client_id}",
             f"{account.login} ({account.user_id})",
             " ".join([*account.scopes, *(f"[{limit.replace('_', '-')}]" for limit in limits)]),
             "never" if account.expires is None else _day(account.expires),
@@ -191,7 +193,7 @@ async def _list(held: ServiceAccounts) -> int:
         )
         for issued in account.live_tokens:
             used = _day(await held.last_used(issued.id))
-            table.add_row(f"  token {issued.id}", "", "", "", _day(issued.expires), used)
+            table.add_row(f"  token {issued.id}", "", "", _day(issued.expires), used)
     if table.row_count:
         out.print(table, markup=False, soft_wrap=True)
     else:

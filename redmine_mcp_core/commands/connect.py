@@ -69,8 +69,10 @@ def bridge(url: str, /, *, flags: _Flags = _NO_FLAGS) -> None:
     url
         The server's address, such as https://host/mcp.
     """
+    from redmine_mcp_core.commands.waiting import say_that_it_waits
     from redmine_mcp_core.connect import run_bridge
 
+    say_that_it_waits(f"To sign in beforehand: redmine-mcp connect login {url}")
     _run(url, flags, run_bridge)
 
 
@@ -156,13 +158,17 @@ def _run(url: str, flags: _Flags, work: Callable[[Any], Coroutine[Any, Any, int]
 
 
 def _say(text: str) -> None:
-    print(text)  # noqa: T201
+    from redmine_mcp_core.connect.person import shown
+
+    print(shown(text))  # noqa: T201
 
 
 def _end(code: int, problem: str = "") -> None:
     """End at once: a thread that waits for a keyring or a terminal must not hold us up."""
     if problem:
-        print(f"✗ {problem}", file=sys.stderr)  # noqa: T201
+        from redmine_mcp_core.connect.person import shown
+
+        print(shown(f"✗ {problem}"), file=sys.stderr)  # noqa: T201
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from getpass import getpass
 from typing import Any
 
@@ -17,7 +17,15 @@ from rich.markup import escape
 from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.storage import StoreError
 
-out = Console()
+
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever reads has read enough, as ``head`` does: a server serves on all the same."""
+        with suppress(SystemExit):
+            super().on_broken_pipe()
+
+
+out = _Output()
 err = Console(stderr=True)
 
 

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from redmine_mcp_core.auth.sessions import Session, stored_sessions
 from redmine_mcp_core.checks import Finding, State, application, fail, ok, person, server, warn
+from redmine_mcp_core.checks.form import unknown
 from redmine_mcp_core.checks.plugins import installed
 from redmine_mcp_core.checks.redmine import Look, look_at
 from redmine_mcp_core.checks.store import token_store
@@ -208,6 +209,12 @@ async def _application(
     finding = await _asked(application.credentials(settings))
     yield finding
     scopes = wanted_scopes(settings, plugins)
+    if others := unknown(scopes):
+        yield warn(
+            f"Redmine itself has no permission called {' '.join(others)}",
+            "Redmine refuses every sign-in that asks for a scope that is not ticked: if no plugin "
+            "in Redmine brings it, it is misspelt in a plugin here.",
+        )
     if sign_in and finding.state is State.OK:
         yield await try_sign_in(settings, scopes)
         return

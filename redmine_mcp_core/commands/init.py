@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 import httpx
 from cyclopts import Parameter
 from pydantic import SecretStr
-from rich.columns import Columns
 from rich.markup import escape
-from rich.padding import Padding
+from rich.table import Table
 
 from redmine_mcp_core.checks import Finding, State, application, env_file, fail, person
+from redmine_mcp_core.checks.form import TICKED, boxes
 from redmine_mcp_core.checks.redmine import Look, look_at
 from redmine_mcp_core.clients import CLIENTS, KEY_FILE, YOUR_KEY, Server
 from redmine_mcp_core.clients import Way as Stdio
@@ -31,7 +31,7 @@ from redmine_mcp_core.commands.console import agreed, ask, ask_secret, is_intera
 from redmine_mcp_core.commands.console import fail as say_wrong
 from redmine_mcp_core.commands.doctor import show, try_sign_in, wanted_scopes
 from redmine_mcp_core.front import server_of
-from redmine_mcp_core.greeting import configuration, own_command
+from redmine_mcp_core.greeting import configuration, own_command, typed_command
 from redmine_mcp_core.mcp_server import discover_plugins
 from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.observability.metrics import Metrics
@@ -194,7 +194,8 @@ class _Init:
         self._title("Your clients, once the server runs")
         for line in configuration(server_of("", settings)):
             out.print(line, highlight=False, soft_wrap=True)
-        out.print("\nNext: [bold]redmine-mcp serve[/]; and [bold]redmine-mcp doctor[/] to check.")
+        us = escape(typed_command())
+        out.print(f"\nNext: [bold]{us} serve[/]; and [bold]{us} doctor[/] to check.")
         return 0
 
     async def _redmine(self) -> Look:
@@ -230,8 +231,10 @@ class _Init:
             self._title("Who is it for?")
             for number, way in enumerate(offered, 1):
                 out.print(f"  {number}  {_WAYS[way]}", highlight=False)
-            answer = ask("Which", "1")
-            chosen = offered[int(answer) - 1] if answer in _numbers(offered) else offered[0]
+            numbers = {str(number): way for number, way in enumerate(offered, 1)}
+            while (answer := ask("Which", "1")) not in numbers:
+                say_wrong(f"Answer with a number from 1 to {len(offered)}.")
+            chosen = numbers[answer]
         chosen = chosen or offered[0]
         if chosen not in offered:
             raise Stop(
@@ -260,12 +263,11 @@ class _Init:
         scopes = wanted_scopes(draft, self._plugins)
         self._title("In Redmine, as an administrator")
         out.print(f"Open {values['REDMINE_URL']}/oauth/applications/new and enter:\n")
-        out.print(f"  Name                 {NAME}", highlight=False)
-        out.print(f"  Redirect URI         [bold]{escape(draft.callback_url)}[/]", highlight=False)
-        out.print("  Confidential client  ticked", highlight=False)
-        out.print(f"  Scopes               these {len(scopes)}, and no others:", highlight=False)
-        out.print(Padding(Columns(scopes, padding=(0, 3), column_first=True), (0, 0, 0, 4)))
-        out.print("\nRedmine then shows the client ID, and once the secret.\n")
+        out.print(f"  Name          {NAME}", highlight=False)
+        out.print(f"  Redirect URI  [bold]{escape(draft.callback_url)}[/]", highlight=False)
+        out.print("  Scopes        tick these, and no others:\n", highlight=False)
+        out.print(_to_tick(scopes))
+        out.print("\nRedmine then shows the client ID as UID, and once the secret.\n")
         while True:
             client_id = self._person.give(
                 "client_id",
@@ -273,13 +275,14 @@ class _Init:
                 "Client ID",
                 self._held.get("REDMINE_CLIENT_ID", ""),
             )
-            settings = _settings(
-                {
-                    **values,
-                    "REDMINE_CLIENT_ID": client_id,
-                    "REDMINE_CLIENT_SECRET": self._secret(),
-                }
-            )
+            typed = {"REDMINE_CLIENT_ID": client_id, "REDMINE_CLIENT_SECRET": self._secret()}
+            try:
+                settings = _settings({**values, **typed})
+            except SettingsError as error:
+                if not self._person.asks or self._given["client_id"]:
+                    raise
+                say_wrong(str(error))
+                continue
             finding = await _tried(settings)
             show(finding)
             if finding.state is State.OK:
@@ -374,8 +377,12 @@ def _where_to_listen(public_url: str) -> dict[str, str]:
     return {"MCP_PUBLIC_URL": public_url}
 
 
-def _numbers(offered: list[str]) -> set[str]:
-    return {str(number) for number in range(1, len(offered) + 1)}
+def _to_tick(scopes: Collection[str]) -> Table:
+    """The boxes to tick, as Redmine's form has them."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for heading, labels in boxes(set(scopes) - TICKED).items():
+        table.add_row(heading, ", ".join(labels.values()))
+    return table
 
 
 def _stdio_clients(redmine_url: str) -> Iterator[str]:
@@ -386,4 +393,4 @@ def _stdio_clients(redmine_url: str) -> Iterator[str]:
             if recipe.way is Stdio.STDIO:
                 yield f"[bold]{client.name}[/]  [dim]{escape(recipe.where)}[/]"
                 yield escape(indent(recipe.text(server, one_line=True), "  "))
-    yield f"\nYour key stands for {YOUR_KEY}, or in a file {KEY_FILE} that only you may read."
+    yield f"\nWrite your key in place of {YOUR_KEY}, or into {KEY_FILE}, which only you may read."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from cyclopts import App
-from rich.table import Table
+from rich.table import Column, Table
 
 from redmine_mcp_core.auth.sessions import DAY
 from redmine_mcp_core.auth.signing import Keyring, SigningKey
@@ -60,7 +60,8 @@ async def _list(settings: Settings) -> int:
     async with opened(settings.token_store_url) as backend:
         ring = _keyring(settings, encrypted(settings, backend))
         await ring.read()
-    table = Table("key", "algorithm", "signs from", "signs until", "verifies until", box=None)
+    kid = Column("key", overflow="fold")
+    table = Table(kid, "algorithm", "signs from", "signs until", "verifies until", box=None)
     for key in ring.keys:
         table.add_row(key.kid, key.algorithm, *_times(ring, key))
     if ring.keys:

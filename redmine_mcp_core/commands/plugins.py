@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json as json_module
+from collections.abc import Collection
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.table import Table
 
+from redmine_mcp_core.checks.form import boxes
 from redmine_mcp_core.commands.console import out
 from redmine_mcp_core.declaration import ADMIN
 from redmine_mcp_core.mcp_server import discover_plugins
@@ -41,5 +43,15 @@ def plugins(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
             )
         out.print(table if reports else "No plugin is installed: pip install redmine-mcp-issues")
         if scopes := [scope for scope in found.components.scopes if scope != ADMIN]:
-            out.print("\nScopes to tick for the application in Redmine:\n  " + "\n  ".join(scopes))
+            out.print("\nScopes to tick for the application in Redmine, as its form calls them:")
+            out.print(_to_tick(scopes))
     return 1 if any(report.problem for report in reports) else 0
+
+
+def _to_tick(scopes: Collection[str]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for heading, labels in boxes(scopes).items():
+        for scope, label in labels.items():
+            table.add_row(heading, label, scope)
+            heading = ""
+    return table

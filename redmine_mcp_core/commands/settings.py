@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.table import Table
+from rich.table import Column, Table
 
 from redmine_mcp_core import docs
 from redmine_mcp_core.commands.console import out
@@ -22,7 +22,9 @@ def settings(*, markdown: Annotated[bool, Parameter(negative="")] = False) -> in
     if markdown:
         print(docs.settings_tables())  # noqa: T201
         return 0
-    table = Table("Setting", "Default", "Meaning", box=None, pad_edge=False)
+    table = Table(
+        "Setting", "Default", Column("Meaning", overflow="fold"), box=None, pad_edge=False
+    )
     for row in docs.setting_rows():
         table.add_row(row.name, row.default, row.description.replace("`", ""))
     out.print(table)

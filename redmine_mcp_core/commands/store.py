@@ -35,7 +35,7 @@ def copy(source: str, target: str) -> int:
         The URL of the store to write.
     """
     if source == target:
-        return fail("FROM and TO are the same store.")
+        return fail("SOURCE and TARGET are the same store.")
     return run(_copy(source, target))
 
 
@@ -54,6 +54,8 @@ def purge() -> int:
 async def _copy(source_url: str, target_url: str) -> int:
     async with opened(source_url) as source, opened(target_url) as target:
         tally = await show("copying", source, copy_records(source, target))
+    if not tally.seen:
+        return fail(f"{redact_url(source_url)} holds nothing. Is this the store to copy from?")
     already = tally.seen - tally.changed
     to = escape(redact_url(target_url))
     out.print(

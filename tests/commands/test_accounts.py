@@ -15,8 +15,8 @@ from redmine_mcp_core import cli
 from redmine_mcp_core.auth.accounts import AccountError
 from redmine_mcp_core.commands import console
 from redmine_mcp_core.commands.accounts import seconds_in
-from tests.auth.conftest import ping
 from tests.support.servers import Target, free_port, running_server
+from tests.support.signed_in import ping
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 SCOPES = "view_issues search_project"
@@ -189,6 +189,24 @@ async def test_the_list_says_who_may_what_and_no_secret(run: Run, key: str, key_
     assert re.search(r"token [0-9a-f]{8}\b.*20\d\d-", rows["token"])
     for value in (token, secret, key):
         assert value not in out
+
+
+@pytest.mark.usefixtures("nightly")
+async def test_the_list_in_a_narrow_terminal(
+    run: Run, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is to be copied is never cut: names, client IDs, scopes."""
+    await run("accounts", "add", "weekly-report", "--scopes", SCOPES, "--key-file", key_file)
+    await run("accounts", "token", "weekly-report")
+    _, wide, _ = await run("accounts", "list")
+    monkeypatch.setenv("COLUMNS", "80")
+    _, narrow, _ = await run("accounts", "list")
+
+    copied = re.findall(r"account-[0-9a-f]{16}|token [0-9a-f]{8}", wide)
+    assert len(copied) == 3
+    assert "…" not in narrow
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert all(each in narrow for each in (*copied, "weekly-report", *SCOPES.split()))
 
 
 @pytest.mark.usefixtures("nightly")

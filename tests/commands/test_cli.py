@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import EntryPoint
@@ -74,6 +77,30 @@ def test_plugins_lists_what_is_installed(run: Run) -> None:
     assert code == 0
     for word in ("issues", "storage_sqlite", "get_issue_details", "redmine://users/me", "sqlite"):
         assert word in out
+
+
+def test_plugins_shows_what_to_tick(run: Run) -> None:
+    """The boxes of Redmine's form by their labels, and what ``REDMINE_SCOPES`` calls them."""
+    _, out, _ = run("plugins")
+
+    assert re.search(r"Issue tracking +View Issues +view_issues", out)
+    assert re.search(r"Time tracking +View spent time +view_time_entries", out)
+    assert "admin" not in out.partition("to tick")[2]
+
+
+def test_whoever_reads_may_stop_reading() -> None:
+    """``redmine-mcp serve | head`` serves on."""
+    program = (
+        "from redmine_mcp_core.commands.console import out\n"
+        "out.print('Redmine MCP')\n"
+        "__import__('sys').exit(42)"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run([sys.executable, "-c", program], stdout=writer, check=False)
+    os.close(writer)
+
+    assert ended.returncode == 42
 
 
 def test_plugins_for_programs(run: Run) -> None:

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from redmine_mcp_core import Plugin, Result
 from redmine_mcp_core.checks import Finding, State, application
 from redmine_mcp_core.checks.network import way_to
 from redmine_mcp_core.checks.redmine import Look, clock, look_at
@@ -326,6 +327,31 @@ async def test_a_broken_plugin(configured: Run, monkeypatch: pytest.MonkeyPatch)
     assert "Its REST API is on" in out
 
 
+class Seen(Result):
+    def text(self) -> str:
+        return "Seen."
+
+
+async def test_a_scope_that_redmine_does_not_know(
+    configured: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would keep everybody from signing in, unless a plugin in Redmine brings it: a warning."""
+    plugin = Plugin()
+
+    @plugin.tool(title="Look", scopes={"view_projets", "admin"}, read_only=True)
+    async def look() -> Seen:
+        """Look."""
+        return Seen()
+
+    entries = cast("list[EntryPoint]", [Announced("typist", lambda: plugin)])
+    monkeypatch.setattr(
+        doctor_command, "discover_plugins", lambda _: Plugins.discover(installed=entries)
+    )
+    _, out, _ = await configured("doctor")
+
+    assert "Redmine itself has no permission called view_projets" in out
+
+
 async def test_one_person_alone(run: Run, monkeypatch: pytest.MonkeyPatch, sandbox: Target) -> None:
     """With the settings of ``stdio``, what only a server needs is not missed."""
     assert sandbox.sandbox
@@ -400,6 +426,20 @@ async def test_beside_a_running_server(
     assert "is served by redmine-mcp" in out
     assert "gets to this server" in out
     assert (other, "says that it is" in told) == (1, True)
+
+
+async def test_beside_the_server_of_another_set_up(
+    configured: Run, sandbox: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has our address and another Redmine, as a demo left running has, is not ours."""
+    port = free_port()
+    monkeypatch.setenv("MCP_PORT", str(port))
+    monkeypatch.setenv("REDMINE_URL", sandbox.url.replace("127.0.0.1", "localhost"))
+    async with running_server(sandbox, port=port):
+        code, out, _ = await configured("doctor")
+
+    assert code == 1
+    assert "stands before another Redmine" in out
 
 
 @asynccontextmanager

@@ -60,21 +60,28 @@ async def test_by_flags_alone(run: Run, flags: list[str], sandbox: Target, tmp_p
     assert settings.redmine_url == sandbox.url
     assert settings.jwt_signing_key
     assert len(settings.jwt_signing_key.get_secret_value()) == 64
-    for part in ("http://127.0.0.1:8000/auth/callback", "view_issues", "claude mcp add"):
+    for part in (
+        "http://127.0.0.1:8000/auth/callback",
+        "View Issues, Add issues",
+        "claude mcp add",
+    ):
         assert part in out
     assert sandbox.client_secret not in out
 
 
 async def test_by_answers_alone(run: Run, sandbox: Target) -> None:
-    """Each question once; a wrong address, a wrong public address and a wrong secret are asked
-    for again."""
+    """Each question once; a wrong address, number, public address or secret is asked for again,
+    also one that Redmine could not have made."""
     port = free_port()
     answers = [
         f"{sandbox.url}/projects/alpha",  # where is your Redmine
         "",  # take what was found
+        "4",  # no such number: again
         "1",  # a server, with OAuth
         "http://mcp.example.com",  # no https: again
         f"http://127.0.0.1:{port}",
+        sandbox.client_id,
+        "too short",
         sandbox.client_id,
         "a-wrong-secret-of-many-letters",
         sandbox.client_id,
@@ -87,6 +94,8 @@ async def test_by_answers_alone(run: Run, sandbox: Target) -> None:
     assert code == 0, out
     assert f"Set REDMINE_URL to {sandbox.url}." in out
     assert "must be an https address" in err
+    assert "from 1 to 3" in err
+    assert "REDMINE_CLIENT_SECRET is shorter" in err
     assert "Redmine knows no application" in out
     assert settings.callback_url == f"http://127.0.0.1:{port}/auth/callback"
 

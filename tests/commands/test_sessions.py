@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.auth.conftest import ping
 from tests.support.command_line import Run, command_line
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import Tokens, refresh, sign_in
+from tests.support.signed_in import ping
 
 
 @pytest.fixture

@@ -161,6 +161,14 @@ def test_copy_onto_itself_is_refused(run: Run, url: str) -> None:
     assert run("store", "copy", url, url)[0] == 1
 
 
+def test_copy_from_a_mistyped_address(run: Run, url: str, tmp_path: Path) -> None:
+    """A store that holds nothing is hardly the one that was meant: exit 1, and it is named."""
+    code, said = run("store", "copy", f"sqlite://{tmp_path}/tokns.sqlite3", url)
+
+    assert code == 1
+    assert "tokns.sqlite3 holds nothing" in said
+
+
 def test_purge_deletes_what_has_expired(run: Run, url: str) -> None:
     """The answer is how many went."""
     assert url

@@ -13,9 +13,9 @@ from redmine_mcp_sandbox import Sandbox
 from starlette.types import Receive, Scope, Send
 
 from redmine_mcp_core.auth import refresh as refreshing
-from tests.auth.conftest import ping
 from tests.support.servers import Target, free_port, running_server, serving
 from tests.support.sign_in import refresh, sign_in, tokens_from
+from tests.support.signed_in import ping
 
 REDIS_SERVERS = Path(__file__).parents[2] / "plugins/storage_redis/tests/conftest.py"
 

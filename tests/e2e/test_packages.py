@@ -135,6 +135,8 @@ def test_a_bundle_holds_what_it_needs_and_no_more(bundle: Path) -> None:
         "wheels/redmine_mcp_issues",
         "wheels/redmine_mcp_projects",
         "wheels/redmine_mcp_prompts",
+        "wheels/redmine_mcp_time",
+        "wheels/redmine_mcp_wiki",
     }
     assert file.stat().st_size < 1_000_000
 

@@ -143,16 +143,20 @@ async def test_it_is_read_only_where_it_is_set(sandbox: Target) -> None:
 
 
 async def test_a_file_of_the_folder_that_was_allowed(sandbox: Target, tmp_path: Path) -> None:
-    """A file below ``MCP_FILES_FOLDER`` can be attached by its path; one elsewhere cannot."""
+    """A file below ``MCP_FILES_FOLDER`` can be attached by its path; one elsewhere cannot. What is
+    attached can be saved there."""
     (tmp_path / "allowed").mkdir()
     (tmp_path / "allowed" / "notes.txt").write_text("what we found")
     (tmp_path / "secret.txt").write_text("not for you")
     env = environment(sandbox, MCP_FILES_FOLDER=str(tmp_path / "allowed"))
     async with client(env) as connected:
-        call = {"name": "add_attachment", "arguments": {"issue_id": 1, "path": "notes.txt"}}
+        call = {"name": "attach_local_file", "arguments": {"issue_id": 1, "path": "notes.txt"}}
         done = await connected.call_tool("call_tool", call)
         call["arguments"] = {"issue_id": 1, "path": str(tmp_path / "secret.txt")}
         with pytest.raises(ToolError):
             await connected.call_tool("call_tool", call)
+        save = {"issue_id": 1, "attachment_id": 1, "path": "saved.txt"}
+        await connected.call_tool("call_tool", {"name": "save_attachment", "arguments": save})
 
+    assert (tmp_path / "allowed" / "saved.txt").stat().st_size > 0
     assert "notes.txt" in str(done.content)

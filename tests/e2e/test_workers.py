@@ -3,73 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import tempfile
 from pathlib import Path
 
-import httpx
 import pytest
 
+from redmine_mcp_core.workers.metrics_folder import metrics_folder
 from tests.support.processes import Process, listens, until
-from tests.support.servers import Target, free_port, server_environment
-from tests.support.sign_in import Tokens, refresh, sign_in
-
-PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-
-
-@dataclass(frozen=True)
-class Workers:
-    process: Process
-    url: str
-    port: int
-
-    @property
-    def pids(self) -> list[int]:
-        """The workers that have served, in the order in which they began."""
-        return [int(pid) for pid in re.findall(r"worker_started.*pid=(\d+)", self.process.stderr)]
-
-    async def serve(self, count: int) -> None:
-        async def all_of_them() -> bool:
-            return len(self.pids) >= count
-
-        await until(all_of_them)
-
-    async def call(self, tokens: Tokens, times: int) -> set[int]:
-        """The statuses of calls, each over a connection of its own, so that any worker gets it."""
-        headers = {
-            "Authorization": f"Bearer {tokens.access}",
-            "Accept": "application/json, text/event-stream",
-            "Connection": "close",
-        }
-        async with httpx.AsyncClient(headers=headers, timeout=30) as http:
-            return {
-                (await http.post(f"{self.url}/mcp", json=PING)).status_code for _ in range(times)
-            }
-
-    async def metric(self, name: str) -> float:
-        async with httpx.AsyncClient() as http:
-            shown = (await http.get(f"{self.url}/metrics")).text
-        return sum(float(value) for value in re.findall(rf"^{name} (\S+)$", shown, re.MULTILINE))
+from tests.support.servers import Target, free_port, running_server, server_environment
+from tests.support.sign_in import refresh, sign_in
+from tests.support.workers import workers
 
 
 @pytest.fixture
 def environment(sandbox: Target, tmp_path: Path) -> dict[str, str]:
     return server_environment(sandbox, free_port(), tmp_path / "tokens.sqlite3")
-
-
-@asynccontextmanager
-async def workers(
-    folder: Path, environment: dict[str, str], count: int = 2
-) -> AsyncIterator[Workers]:
-    port = int(environment["MCP_PORT"])
-    async with Process(folder / "p", environment, "serve", "--workers", str(count)) as process:
-        running = Workers(process, f"http://127.0.0.1:{port}", port)
-        await process.serves(running.url)
-        await running.serve(count)
-        yield running
 
 
 async def test_workers_share_sign_ins_and_metrics(
@@ -90,6 +39,19 @@ async def test_workers_share_sign_ins_and_metrics(
     assert counted == {40.0}
     assert code == 0
     assert running.process.stdout.count("claude mcp add") == 1
+
+
+async def test_sessions_are_not_counted_once_per_worker(
+    sandbox: Target, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Each counts those of all, so that their sum would be too many."""
+    async with running_server(sandbox, token_store_url=environment["TOKEN_STORE_URL"]) as before:
+        await sign_in(before.url)
+    async with workers(tmp_path, environment) as running:
+        name = r'redmine_mcp_sessions\{redmine=""\}'
+        counted = [await running.metric(name) for _ in range(6)]
+
+    assert counted == [1] * 6
 
 
 async def test_workers_share_limits(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -136,13 +98,25 @@ async def test_the_whole_group_may_get_the_signal(
 
 
 async def test_no_worker_outlives_its_supervisor(
-    tmp_path: Path, environment: dict[str, str]
+    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed, it leaves nobody behind who would hold the port."""
-    async with workers(tmp_path, environment) as running:
+    """Killed, it leaves nobody behind who would hold the port or the folder of the metrics."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    async with workers(tmp_path, {**environment, "TMPDIR": str(folder)}) as running:
         running.process.send(signal.SIGKILL)
         await running.process.exit_code()
         await running.process.stops_listening(running.port)
+    left = number_in(folder)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with metrics_folder():
+        pass
+
+    assert (left, number_in(folder)) == (1, 0)
+
+
+def number_in(folder: Path) -> int:
+    return len(list(folder.iterdir()))
 
 
 @pytest.mark.parametrize(
