@@ -12,6 +12,7 @@ from redmine_mcp_core.observability import audit
 from redmine_mcp_core.observability.log_events import LOG_EVENTS
 from redmine_mcp_core.observability.metric_table import METRICS
 from redmine_mcp_core.plugins import PluginReport
+from redmine_mcp_core.secret_files import is_secret
 from redmine_mcp_core.settings import Settings
 
 _FIRST = frozenset({"REDMINE_URL", "REDMINE_CLIENT_ID", "REDMINE_CLIENT_SECRET"})
@@ -55,9 +56,8 @@ def setting_rows() -> Iterator[SettingRow]:
     """Every setting in the order of ``Settings``, those of the edge at the end."""
     edge = EdgeSettings.model_fields
     for name, field in sorted(Settings.model_fields.items(), key=lambda item: item[0] in edge):
-        secret = "SecretStr" in str(field.annotation)
         description = field.description or ""
-        if secret:
+        if is_secret(field):
             description += f" Or `{name.upper()}_FILE`: a file that holds it."
         yield SettingRow(
             name=name.upper(),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import metadata
 from typing import Any, Literal, get_args, get_origin
 
+from redmine_mcp_core.secret_files import is_secret
 from redmine_mcp_core.settings import Settings
 
 DISTRIBUTION = "redmine-mcp-core"
@@ -47,7 +48,7 @@ class Asked:
 
     @property
     def is_secret(self) -> bool:
-        return "SecretStr" in str(Settings.model_fields[self.field].annotation)
+        return is_secret(Settings.model_fields[self.field])
 
     @property
     def choices(self) -> list[str]:

@@ -29,6 +29,13 @@ def read_secret(variable: str, path: str) -> str:
         ) from error
 
 
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a setting is a secret or, like an address with a password in it, may hold one."""
+    extra = field.json_schema_extra
+    may_hold_one = isinstance(extra, dict) and extra.get("writeOnly") is True
+    return may_hold_one or "SecretStr" in str(field.annotation)
+
+
 class SecretFiles(PydanticBaseSettingsSource):
     """``NAME_FILE`` for every secret: the setting is what that file holds."""
 
@@ -41,7 +48,7 @@ class SecretFiles(PydanticBaseSettingsSource):
         path = os.environ.get(f"{field_name.upper()}_FILE") or self._dotenv.get(
             f"{field_name}_file"
         )
-        if not path or "SecretStr" not in str(field.annotation):
+        if not path or not is_secret(field):
             return None, field_name, False
         return read_secret(f"{field_name.upper()}_FILE", path), field_name, False
 

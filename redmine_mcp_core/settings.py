@@ -133,9 +133,9 @@ class Settings(EdgeSettings):
     )
     mcp_files_folder: Path | None = Field(
         default=None,
-        description="A folder of this computer from which tools may attach files, and in which they "
-        "may save new ones, where the server runs on a person's own computer (stdio). Over HTTP it "
-        "has no effect.",
+        description="A folder of this computer from which tools may attach files, and in which "
+        "they may save new ones, where the server runs on a person's own computer (stdio). Over "
+        "HTTP it has no effect.",
     )
     mcp_registration: Literal["open", "metadata-documents-only", "closed"] = Field(
         default="open",
@@ -203,6 +203,8 @@ class Settings(EdgeSettings):
         default_factory=default_store_url,
         description="Where sign-ins rest: `sqlite:///path`, `redis://host`, or `memory:` "
         "(forgets them when the server stops). Default: a SQLite file in your data directory.",
+        # With a password in it, it is a secret: TOKEN_STORE_URL_FILE.
+        json_schema_extra={"writeOnly": True},
     )
 
     @classmethod

@@ -175,7 +175,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # How clients are told of a server.
     "clients": set(),
     "client_docs": {"clients"},
-    "packages": {"settings"},
+    "packages": {"secret_files", "settings"},
     "front": {"auth", "clients", "settings"},
     "greeting": {"clients", "demo", "front", "settings"},
     # Who is calling.
@@ -206,6 +206,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "observability.log_events",
         "observability.metric_table",
         "plugins",
+        "secret_files",
         "settings",
     },
     "keys": {"settings", "storage"},

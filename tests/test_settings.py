@@ -235,6 +235,18 @@ def test_a_secret_may_stand_in_a_file(
     assert revealed(settings, name) == f"{SECRET}-from-a-file"
 
 
+def test_an_address_with_a_password_in_it_may_stand_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """That of a Redis holds one, and shows up in no list of environment variables then."""
+    url = "rediss://redmine-mcp:password1234@redis.example.com"
+    (tmp_path / "url").write_text(f"{url}\n", encoding="utf-8")
+
+    settings = load(monkeypatch, TOKEN_STORE_URL=None, TOKEN_STORE_URL_FILE=str(tmp_path / "url"))
+
+    assert settings.token_store_url == url
+
+
 def test_the_variable_itself_goes_before_its_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

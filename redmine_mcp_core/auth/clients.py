@@ -5,7 +5,6 @@ Anybody may register (RFC 7591, section 5), so what nobody uses runs out soon.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 import time
@@ -20,6 +19,7 @@ from pydantic import AnyUrl
 
 from redmine_mcp_core.auth import redirects
 from redmine_mcp_core.auth.client_metadata import Metadata
+from redmine_mcp_core.auth.digests import digest_of
 from redmine_mcp_core.storage import Lease, TokenStore
 
 DAY = 86_400
@@ -67,7 +67,7 @@ class Client(ProxyDCRClient):
 
     def is_managed_by(self, token: str) -> bool:
         """Whether this is the registration access token of this client."""
-        return hmac.compare_digest(self.registration_token_sha256, _digest(token))
+        return hmac.compare_digest(self.registration_token_sha256, digest_of(token))
 
     def described(self) -> dict[str, Any]:
         """The client as it is told who registered it (RFC 7591, section 3.2.1)."""
@@ -89,7 +89,7 @@ class Clients:
             **metadata.members(),
             client_id=str(uuid4()),
             client_id_issued_at=int(time.time()),
-            registration_token_sha256=_digest(token),
+            registration_token_sha256=digest_of(token),
         )
         await self._write(client)
         return client, token
@@ -141,7 +141,3 @@ class Clients:
 
     def _lock(self, client_id: str) -> AbstractAsyncContextManager[Lease]:
         return self._store.lock(f"client {client_id}", ttl=LOCK_SECONDS)
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

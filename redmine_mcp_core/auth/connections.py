@@ -6,7 +6,6 @@ is revoked at once: what is left is a cookie that opens this page for a quarter 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
@@ -18,14 +17,19 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from redmine_mcp_core.auth import pages
+from redmine_mcp_core.auth.digests import digest_of
 from redmine_mcp_core.auth.identity import IDENTITY
 from redmine_mcp_core.auth.session_proxy import SessionProxy
 from redmine_mcp_core.auth.sessions import Session
-from redmine_mcp_core.auth.visits import OWN_CLIENT_ID, Visits, telling_when_the_store_is_away
+from redmine_mcp_core.auth.visits import (
+    CONNECTIONS,
+    OWN_CLIENT_ID,
+    SIGNED_IN_TO_CONNECTIONS,
+    Visits,
+    telling_when_the_store_is_away,
+)
 from redmine_mcp_core.storage import TokenStore
 
-PATH = "/connections"
-ARRIVED = "/connections/signed-in"
 SECONDS = 900
 """How long the page goes on to know a person."""
 
@@ -65,9 +69,9 @@ class Connections:
     def routes(self) -> list[Route]:
         told = telling_when_the_store_is_away
         return [
-            Route(PATH, told(self.page), methods=["GET"]),
-            Route(PATH, told(self.answer), methods=["POST"]),
-            Route(ARRIVED, told(self.arrived), methods=["GET"]),
+            Route(CONNECTIONS, told(self.page), methods=["GET"]),
+            Route(CONNECTIONS, told(self.answer), methods=["POST"]),
+            Route(SIGNED_IN_TO_CONNECTIONS, told(self.arrived), methods=["GET"]),
         ]
 
     async def page(self, request: Request) -> Response:
@@ -75,7 +79,7 @@ class Connections:
         if reader is None:
             own = OAuthClientInformationFull(client_id=OWN_CLIENT_ID, redirect_uris=None)
             return await self._visits.begin(
-                request, own, ARRIVED, least(self._proxy.offered_scopes)
+                request, own, SIGNED_IN_TO_CONNECTIONS, least(self._proxy.offered_scopes)
             )
         return pages.connections(
             request,
@@ -101,7 +105,7 @@ class Connections:
         await self._proxy.revoke_upstream(issued.idp_tokens["access_token"])
         who = issued.idp_tokens[IDENTITY]
         reader = Reader(who["user_id"], who["login"], who["name"], secrets.token_urlsafe(32))
-        answer = RedirectResponse(self._visits.url(PATH), 303)
+        answer = RedirectResponse(self._visits.url(CONNECTIONS), 303)
         await self._remember(answer, reader)
         return answer
 
@@ -110,14 +114,14 @@ class Connections:
         reader, form = await self._reader(request), await request.form()
         sent = str(form.get("form_token") or "")
         if reader is None or not hmac.compare_digest(sent.encode(), reader.form_token.encode()):
-            return RedirectResponse(self._visits.url(PATH), 303)
+            return RedirectResponse(self._visits.url(CONNECTIONS), 303)
         if form.get("sign_out"):
             return await self._forget(request)
         handle = str(form.get("disconnect") or "")
         for session in await self._live(reader):
             if form.get("all") or hmac.compare_digest(_handle(session).encode(), handle.encode()):
                 await self._proxy.end_session(session.id, "disconnected")
-        return RedirectResponse(self._visits.url(f"{PATH}?ended"), 303)
+        return RedirectResponse(self._visits.url(f"{CONNECTIONS}?ended"), 303)
 
     async def _live(self, reader: Reader) -> list[Session]:
         """The sessions of this person and nobody else that have not run out."""
@@ -127,17 +131,19 @@ class Connections:
     async def _reader(self, request: Request) -> Reader | None:
         reader_id = self._cookie.read(request)
         record = (
-            await self._store.get(_digest(reader_id), collection=_READERS) if reader_id else None
+            await self._store.get(digest_of(reader_id), collection=_READERS) if reader_id else None
         )
         return Reader(**record) if record else None
 
     async def _remember(self, answer: Response, reader: Reader) -> None:
         reader_id = secrets.token_urlsafe(32)
-        await self._store.put(_digest(reader_id), asdict(reader), collection=_READERS, ttl=SECONDS)
+        await self._store.put(
+            digest_of(reader_id), asdict(reader), collection=_READERS, ttl=SECONDS
+        )
         self._cookie.set(answer, reader_id)
 
     async def _forget(self, request: Request) -> Response:
-        await self._store.delete(_digest(self._cookie.read(request) or ""), collection=_READERS)
+        await self._store.delete(digest_of(self._cookie.read(request) or ""), collection=_READERS)
         answer = pages.signed_out(request)
         self._cookie.clear(answer)
         return answer
@@ -156,8 +162,4 @@ def _shown(session: Session) -> pages.Connection:
 
 def _handle(session: Session) -> str:
     """What a form calls a session by: its id is for the server only."""
-    return _digest(f"handle {session.id}")[:32]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of(f"handle {session.id}")[:32]

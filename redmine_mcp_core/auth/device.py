@@ -18,14 +18,17 @@ from redmine_mcp_core.auth.answers import NOT_STORED, refused
 from redmine_mcp_core.auth.client_metadata import DEVICE_GRANT
 from redmine_mcp_core.auth.device_codes import INTERVAL, LIFETIME, DeviceCodes, DeviceRequest
 from redmine_mcp_core.auth.session_proxy import SessionProxy, postponing
-from redmine_mcp_core.auth.visits import Visits, telling_when_the_store_is_away
+from redmine_mcp_core.auth.visits import (
+    CONNECTIONS,
+    SIGNED_IN_TO_DEVICE,
+    Visits,
+    telling_when_the_store_is_away,
+)
 from redmine_mcp_core.edge.networks import holder_of, parse_address
 from redmine_mcp_core.storage import TokenStore
 
 AUTHORIZATION_PATH = "/device_authorization"
 PATH = "/device"
-ARRIVED = "/device/signed-in"
-CONNECTIONS_PATH = "/connections"
 
 _ERRORS = {
     "authorization_pending": "Nobody has signed in with this code yet.",
@@ -56,7 +59,7 @@ class DeviceFlow:
             Route(AUTHORIZATION_PATH, self.authorization, methods=["POST"]),
             Route(PATH, told(self.page), methods=["GET"]),
             Route(PATH, told(self.answer), methods=["POST"]),
-            Route(ARRIVED, told(self.arrived), methods=["GET"]),
+            Route(SIGNED_IN_TO_DEVICE, told(self.arrived), methods=["GET"]),
         ]
 
     # -- For the device ----------------------------------------------------------------------------
@@ -158,7 +161,12 @@ class DeviceFlow:
         if client is None:
             return pages.problem(request, 400, "unknown_client", then="device")
         return await self._visits.begin(
-            request, client, ARRIVED, asked.scopes, about=asked.id, shown=asked.shown_code
+            request,
+            client,
+            SIGNED_IN_TO_DEVICE,
+            asked.scopes,
+            about=asked.id,
+            shown=asked.shown_code,
         )
 
     async def arrived(self, request: Request) -> Response:
@@ -191,7 +199,7 @@ class DeviceFlow:
             request,
             client=pages.ClientName.of(visit.client_id, client.client_name),
             name=session.login if session else "",
-            connections=self._visits.url(CONNECTIONS_PATH),
+            connections=self._visits.url(CONNECTIONS),
         )
 
     async def _tried(self, request: Request, entered: str) -> DeviceRequest | Response:

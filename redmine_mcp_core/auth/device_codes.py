@@ -7,13 +7,13 @@ guessed, so tries are counted.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from redmine_mcp_core.auth.digests import digest_of
 from redmine_mcp_core.storage import TokenStore
 
 LIFETIME = 600
@@ -68,7 +68,7 @@ class DeviceCodes:
     ) -> tuple[str, DeviceRequest]:
         """A new request, and the long code of its device."""
         device_code = secrets.token_urlsafe(32)
-        device_id = _digest(device_code)
+        device_id = digest_of(device_code)
         while True:
             user_code = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
             if await self._store.set_if_absent(
@@ -119,7 +119,7 @@ class DeviceCodes:
 
     async def poll(self, device_code: str, client_id: str) -> dict[str, Any] | str:
         """What a device is told: its tokens, once, or an error code (RFC 8628, section 3.5)."""
-        device_id = _digest(device_code)
+        device_id = digest_of(device_code)
         record = await self._store.get(device_id, collection=_REQUESTS)
         if record is None or record["client_id"] != client_id:
             return "invalid_grant"
@@ -144,7 +144,3 @@ class DeviceCodes:
             device_id, {"at": now, "interval": interval}, collection=_POLLS, ttl=LIFETIME
         )
         return "slow_down" if is_early else "authorization_pending"
-
-
-def _digest(device_code: str) -> str:
-    return hashlib.sha256(device_code.encode()).hexdigest()

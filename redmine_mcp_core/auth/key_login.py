@@ -36,7 +36,7 @@ class KeyLogin:
         self._redmine_url = redmine_url
 
     def url(self, txn_id: str) -> str:
-        return f"{self._base}{PATH}?{urlencode({'txn_id': txn_id})}"
+        return self._proxy.url(f"{PATH}?{urlencode({'txn_id': txn_id})}")
 
     async def handle(self, request: Request) -> Response:
         txn = await self._proxy.transaction(request.query_params.get("txn_id", ""))
@@ -65,8 +65,4 @@ class KeyLogin:
         if code is None:
             return pages.key_login(request, self._redmine_url, txn.txn_id, refused=True)
         query = urlencode({"code": code, "state": txn.txn_id})
-        return RedirectResponse(f"{self._base}/auth/callback?{query}", status_code=303)
-
-    @property
-    def _base(self) -> str:
-        return str(self._proxy.base_url).rstrip("/")
+        return RedirectResponse(self._proxy.url(f"/auth/callback?{query}"), status_code=303)

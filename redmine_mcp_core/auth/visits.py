@@ -30,7 +30,10 @@ from redmine_mcp_core.seams import OpenOAuthProxy
 from redmine_mcp_core.storage import StoreError, TokenStore
 
 BROWSER_SECONDS = 3600
-ENDS = ("/device/signed-in", "/connections/signed-in")
+CONNECTIONS = "/connections"
+SIGNED_IN_TO_CONNECTIONS = f"{CONNECTIONS}/signed-in"
+SIGNED_IN_TO_DEVICE = "/device/signed-in"
+ENDS = (SIGNED_IN_TO_DEVICE, SIGNED_IN_TO_CONNECTIONS)
 """Where visits come back to, below our address."""
 OWN_CLIENT_ID = "redmine-mcp:pages"
 """Our own pages as a client: a name that no registration produces, and no address."""
