@@ -122,6 +122,9 @@ EXAMPLES: Mapping[tuple[str, str], Example] = {
     ("save_wiki_page", "dry run"): Example(
         {**PAGE, "text": "x", "expected_version": 1, "dry_run": True}, WRITTEN
     ),
+    ("save_wiki_page", "dry run of a move"): Example(
+        {**PAGE, "new_title": "A", "dry_run": True}, WRITTEN
+    ),
     ("delete_wiki_page", ""): Example({**PAGE, **YES}, WRITTEN),
     ("list_projects", ""): Example({}),
     ("get_project", ""): Example(ALPHA),

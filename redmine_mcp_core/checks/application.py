@@ -42,8 +42,8 @@ async def credentials(settings: Settings) -> Finding:
         )
     if settings.redmine_client_secret is None:
         return fail(
-            "Redmine does not know REDMINE_CLIENT_ID, or its application is confidential",
-            f"Compare it with {PLACE}; for a confidential one, set REDMINE_CLIENT_SECRET.",
+            "Redmine does not know REDMINE_CLIENT_ID, or wants its secret",
+            f"Compare it with the UID in {PLACE}, and set REDMINE_CLIENT_SECRET.",
         )
     return fail(
         "Redmine knows no application with this REDMINE_CLIENT_ID and REDMINE_CLIENT_SECRET",

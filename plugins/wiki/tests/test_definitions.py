@@ -1,0 +1,99 @@
+"""What clients are told of each tool: held by a snapshot, so that a change is seen in review.
+
+``SNAPSHOTS=write pytest plugins/wiki/tests/test_definitions.py`` writes them anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redmine_mcp_wiki import plugin
+
+from redmine_mcp_core.testing import text_of
+from redmine_mcp_core.testing.fixtures import SignIn
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+TOOLS = {tool.name: tool for tool in plugin.tools}
+FOUND_BYTES = 1_800
+
+
+def definition(tool: Any) -> dict[str, Any]:
+    told = tool.to_mcp_tool().model_dump(mode="json", by_alias=True, exclude_none=True)
+    told.pop("_meta", None)
+    told.pop("icons", None)  # the host gives them
+    return {**told, "scopes": sorted(tool.declaration.scopes), "listed": tool.declaration.listed}
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_is_told_as_its_snapshot_says(name: str) -> None:
+    """Title, description, annotations, both schemas, scopes, and whether it is listed."""
+    path = SNAPSHOTS / f"{name}.json"
+    told = definition(TOOLS[name])
+    if os.environ.get("SNAPSHOTS") == "write":
+        path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    assert told == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_no_snapshot_outlives_its_tool() -> None:
+    """A tool that is gone takes its snapshot with it."""
+    assert {path.stem for path in SNAPSHOTS.glob("*.json")} == set(TOOLS)
+
+
+def test_what_writes_says_so() -> None:
+    """A server in read-only mode goes by this."""
+    reads = {name for name, tool in TOOLS.items() if tool.declaration.reads}
+
+    assert reads == {"list_wiki_pages", "search_wiki", "get_wiki_page"}
+
+
+def test_no_tool_is_listed() -> None:
+    """A conversation that is not about a wiki pays nothing for them."""
+    assert not any(tool.declaration.listed for tool in TOOLS.values())
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_that_is_found_costs_little(name: str) -> None:
+    """Name, description and input schema, in bytes."""
+    tool = TOOLS[name]
+    seen = {"name": name, "description": tool.description, "inputSchema": tool.parameters}
+    size = len(json.dumps(seen, separators=(",", ":")).encode())
+
+    assert size <= FOUND_BYTES, f"{size} bytes"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tool"),
+    [
+        ("list wiki pages", "list_wiki_pages"),
+        ("table of contents of the documentation", "list_wiki_pages"),
+        ("search the wiki", "search_wiki"),
+        ("find pages about backups", "search_wiki"),
+        ("read wiki page", "get_wiki_page"),
+        ("older version of a wiki page", "get_wiki_page"),
+        ("section of a page by heading", "get_wiki_page"),
+        ("create a wiki page", "save_wiki_page"),
+        ("edit a section of the wiki", "save_wiki_page"),
+        ("rename a wiki page", "save_wiki_page"),
+        ("delete a wiki page", "delete_wiki_page"),
+    ],
+)
+async def test_what_is_not_listed_can_be_found(sign_in: SignIn, wanted: str, tool: str) -> None:
+    """In a person's words, among the five best."""
+    async with sign_in("admin", *plugin.scopes) as client:
+        result = await client.call_tool("find_tools", {"query": wanted})
+    assert f"### {tool}\n" in text_of(result), text_of(result)
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_what_destroys_can_be_confirmed(name: str) -> None:
+    """A destroying tool takes ``confirm``, which is no by default, and no other tool does."""
+    tool = TOOLS[name]
+    confirm = tool.parameters["properties"].get("confirm")
+
+    assert (confirm is not None) == bool(definition(tool)["annotations"].get("destructiveHint"))
+    assert confirm is None or not confirm.get("default")
