@@ -21,7 +21,7 @@ SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schem
 MANIFEST_VERSION = "0.4"
 """The first that knows servers run by uv, which need no Python on the person's computer."""
 AUTHOR = "The Redmine MCP contributors"
-BUNDLED = ("core", "issues", "projects", "prompts", "time")
+BUNDLED = ("core", "issues", "projects", "prompts", "time", "wiki")
 """The packages of ours that a server of one person needs."""
 
 
