@@ -5,54 +5,29 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redmine_mcp_projects import plugin
 
-from redmine_mcp_core.testing import text_of
+from redmine_mcp_core.testing import definition_of, hold_to_snapshots, seen_by_model, text_of
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
 TOOLS = {tool.name: tool for tool in plugin.tools}
 LISTED_BYTES = 1_500
 
 
-def definition(tool: Any) -> dict[str, Any]:
-    told = tool.to_mcp_tool().model_dump(mode="json", by_alias=True, exclude_none=True)
-    told.pop("_meta", None)
-    told.pop("icons", None)  # the host gives them
-    return {**told, "scopes": sorted(tool.declaration.scopes), "listed": tool.declaration.listed}
-
-
-@pytest.mark.parametrize("name", TOOLS)
-def test_a_tool_is_told_as_its_snapshot_says(name: str) -> None:
+def test_the_tools_are_told_as_their_snapshots_say() -> None:
     """Title, description, annotations, both schemas, scopes, and whether it is listed."""
-    path = SNAPSHOTS / f"{name}.json"
-    told = definition(TOOLS[name])
-    if os.environ.get("SNAPSHOTS") == "write":
-        path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-    assert told == json.loads(path.read_text(encoding="utf-8"))
-
-
-def test_no_snapshot_outlives_its_tool() -> None:
-    """A tool that is gone takes its snapshot with it."""
-    assert {path.stem for path in SNAPSHOTS.glob("*.json")} == set(TOOLS)
+    hold_to_snapshots(plugin.tools, Path(__file__).parent / "snapshots")
 
 
 def test_the_listed_tools_cost_little() -> None:
     """Names, descriptions and input schemas together: each conversation begins with them."""
-    listed = [
-        {"name": tool.name, "description": tool.description, "inputSchema": tool.parameters}
-        for tool in TOOLS.values()
-        if tool.declaration.listed
-    ]
-    size = sum(len(json.dumps(tool, separators=(",", ":")).encode()) for tool in listed)
+    listed = [tool.to_mcp_tool() for tool in TOOLS.values() if tool.declaration.listed]
+    size = sum(len(seen_by_model(tool).encode()) for tool in listed)
 
-    assert {tool["name"] for tool in listed} == {"list_projects", "get_project", "project_summary"}
+    assert {tool.name for tool in listed} == {"list_projects", "get_project", "project_summary"}
     assert size <= LISTED_BYTES, f"{size} bytes"
 
 
@@ -84,5 +59,5 @@ def test_what_destroys_can_be_confirmed(name: str) -> None:
     tool = TOOLS[name]
     confirm = tool.parameters["properties"].get("confirm")
 
-    assert (confirm is not None) == bool(definition(tool)["annotations"].get("destructiveHint"))
+    assert (confirm is not None) == bool(definition_of(tool)["annotations"].get("destructiveHint"))
     assert confirm is None or not confirm.get("default")

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
-SNAPSHOT = Path(__file__).parent / "prompts.json"
+from redmine_mcp_core.testing import hold_to_snapshot
 
 
 async def test_the_prompts_are_told_as_the_snapshot_says(sign_in: Any) -> None:
@@ -21,11 +19,7 @@ async def test_the_prompts_are_told_as_the_snapshot_says(sign_in: Any) -> None:
         prompt.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"icons", "meta"})
         for prompt in prompts
     ]
-    if os.environ.get("SNAPSHOTS") == "write":
-        written = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
-        SNAPSHOT.write_text(written, encoding="utf-8")
-
-    assert told == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+    hold_to_snapshot(told, Path(__file__).parent / "prompts.json")
 
 
 async def test_arguments_are_told_in_plain_words(sign_in: Any) -> None:
