@@ -153,10 +153,14 @@ class Components:
         permissions without which it cannot work; it is neither listed nor called without them.
         A tool that is not ``listed`` costs a model nothing until it looks for it. One that is
         ``local`` needs files of the caller's own computer, and is offered only where it has some.
+
+        Raises ``TypeError`` for a function that is not async, has no docstring, does not say of
+        what type each argument is, or does not return a ``Result``.
         """
         effect = Effect.READS if read_only else Effect.DESTROYS if destroys else Effect.WRITES
 
         def declare(function: Callable[_P, _R]) -> Callable[_P, _R]:
+            _check_finished(function)
             declaration = ToolDeclaration(
                 name=function.__name__,
                 effect=effect,
@@ -245,6 +249,20 @@ class Plugin(Components):
     @hookimpl
     def register_components(self, components: Components) -> None:
         components.include(self)
+
+
+def _check_finished(function: Callable[..., Any]) -> None:
+    """Refuse now what would fail only when called, or leave a model to guess."""
+    name = function.__name__
+    if not inspect.iscoroutinefunction(function):
+        raise TypeError(f"The tool {name} must be async: begin it with “async def”.")
+    if not inspect.getdoc(function):
+        raise TypeError(f"The tool {name} needs a docstring that tells a model what it does.")
+    parameters = inspect.signature(function).parameters.values()
+    if untyped := [each.name for each in parameters if each.annotation is each.empty]:
+        raise TypeError(
+            f"The tool {name} must say of what type these arguments are: {', '.join(untyped)}."
+        )
 
 
 def _without_empty_defaults(schema: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.seams import set_input_schema_lookup
 from redmine_mcp_core.selection import Offer, Selection
+from redmine_mcp_core.settings import required_plugins
 from redmine_mcp_core.surface import Surface
 
 EVERY_TOOL = Selection()
@@ -32,7 +33,9 @@ def discover_plugins(metrics: Metrics, *, again: bool = False) -> Plugins:
     it, so its metrics are defined once.
     """
     metrics_of = None if again else metrics.of_plugin
-    plugins = Plugins.discover(builtin=builtin_plugins(metrics), metrics_of=metrics_of)
+    plugins = Plugins.discover(
+        builtin=builtin_plugins(metrics), required=required_plugins(), metrics_of=metrics_of
+    )
     for report in plugins.reports:
         metrics.set("plugin_up", 0 if report.problem else 1, report.name)
     return plugins

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -30,6 +30,8 @@ GROUP = hookspecs.PROJECT
 """The entry-point group that plugins announce themselves in."""
 HEALTH_SECONDS = 5.0
 """How long a plugin's health check may take."""
+OURS = frozenset("issues projects prompts sandbox storage_redis storage_sqlite time wiki".split())
+"""The plugins of this repository, which the extra ``all`` installs."""
 AWAITED = frozenset({"check_health"})
 """The hooks that may be async; the host does not wait for any other."""
 
@@ -91,20 +93,23 @@ class Plugins:
         *,
         builtin: Iterable[tuple[str, object]] = (),
         installed: Iterable[EntryPoint] | None = None,
+        required: Collection[str] = (),
         metrics_of: MetricsOf | None = None,
     ) -> Plugins:
-        """Load the host's own plugins, then the installed ones in the order of their names.
+        """Load the host's own plugins, then those ``required``, then ours, then the others.
 
+        Each kind comes in the order of its names; of two that claim one tool, the first keeps it.
         ``metrics_of`` says where a plugin of a name may define metrics; without it none can.
         """
         plugins = cls(metrics_of)
         plugins.add(builtin)
         found = entry_points(group=GROUP) if installed is None else installed
-        for entry in sorted(found, key=lambda entry: (entry.name, _distribution(entry)[0])):
+        for entry in sorted(found, key=partial(_precedence, required)):
             distribution, version = _distribution(entry)
             report = PluginReport(entry.name, distribution, version)
             plugins._register(report, entry.load)
             plugins.reports.append(report)
+        plugins.reports.sort(key=lambda report: (report.name, report.distribution))
         return plugins
 
     def add(self, own: Iterable[tuple[str, object]]) -> None:
@@ -147,16 +152,38 @@ class Plugins:
                 f"install a release of it that fits redmine-mcp-core."
             )
         if self._manager.has_plugin(name):
-            raise PluginProblem(f"Another installed package already provides a plugin “{name}”.")
+            by = (report.distribution for report in self._loaded if report.name == name)
+            package = next(by, "") or "The host itself"
+            raise PluginProblem(f"{package} already provides a plugin “{name}”.")
+        self._check_hooks(plugin)
         try:
             self._manager.register(plugin, name)
-            self._manager.check_pending()
         except pluggy.PluginValidationError as error:
             described = " ".join(str(error).split())
-            raise PluginProblem(
-                f"It has a hook that the host does not know: {described}"
-            ) from error
+            raise PluginProblem(f"It has a hook that pluggy refuses: {described}") from error
         return plugin
+
+    def _check_hooks(self, plugin: object) -> None:
+        """Refuse what the host could not call, in words that pluggy has not."""
+        known = [name for name, hook in vars(self._manager.hook).items() if hook.has_spec()]
+        for attribute in dir(plugin):
+            options = self._manager.parse_hookimpl_opts(plugin, attribute)
+            if options is None:
+                continue
+            name = options["specname"] or attribute
+            if name not in known:
+                if options["optionalhook"]:  # it is for another version of the host
+                    continue
+                raise PluginProblem(
+                    f"The host knows no hook {name}. There are: {', '.join(sorted(known))}."
+                )
+            passed = inspect.signature(getattr(hookspecs, name)).parameters
+            asked = inspect.signature(getattr(plugin, attribute)).parameters.values()
+            if strange := [each.name for each in asked if _is_needed(each, passed)]:
+                raise PluginProblem(
+                    f"Its hook {name} asks for {', '.join(strange)}; "
+                    f"the host passes{': ' if passed else ' '}{', '.join(passed) or 'nothing'}."
+                )
 
     def _hooks(self, plugin: object) -> Iterator[str]:
         """The hooks of a plugin. One that nobody would await is refused: it would never run."""
@@ -178,7 +205,7 @@ class Plugins:
         claims: dict[str, str] = {}
         for claim in _claims(components):
             if owner := self._claims.get(claim) or claims.get(claim):
-                raise PluginProblem(f"It claims the {claim}, which “{owner}” already has.")
+                raise PluginProblem(f"“{report.name}” claims the {claim}, which “{owner}” has.")
             claims[claim] = report.name
         stores: Sequence[TokenStoreBackend] = (
             self._call_one(report.name, "register_token_stores") or ()
@@ -271,6 +298,21 @@ def package_of(plugin: str) -> str:
 
 def _itself(plugin: object) -> object:
     return plugin
+
+
+def _precedence(required: Collection[str], entry: EntryPoint) -> tuple[bool, bool, str, str]:
+    """Whoever runs the server decides; a package installed beside ours takes nothing from them."""
+    distribution, _ = _distribution(entry)
+    ours = entry.name in OURS and distribution == package_of(entry.name)
+    return entry.name not in required, not ours, entry.name, distribution
+
+
+def _is_needed(parameter: inspect.Parameter, passed: Collection[str]) -> bool:
+    """Whether a call without this parameter fails, though the host does not pass it."""
+    fills_itself = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    return (
+        not fills_itself and parameter.default is parameter.empty and parameter.name not in passed
+    )
 
 
 def _claims(components: Components) -> Iterator[str]:

@@ -40,7 +40,18 @@ def _long_enough(value: SecretStr) -> SecretStr:
     return value
 
 
+def _whole(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < MIN_SECRET_LENGTH:
+        raise ValueError(
+            f"is shorter than {MIN_SECRET_LENGTH} characters; copy the whole of it from Redmine, "
+            "which shows it once, when the application is saved"
+        )
+    return value
+
+
 Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
+CopiedSecret = Annotated[SecretStr, AfterValidator(_whole)]
+"""One that Redmine makes."""
 
 
 def default_store_url(name: str = "tokens") -> str:
@@ -71,9 +82,10 @@ class Settings(EdgeSettings):
         description="Client ID of the application registered in Redmine "
         "(Administration > Applications). Needed for the sign-in `oauth`.",
     )
-    redmine_client_secret: Secret | None = Field(
+    redmine_client_secret: CopiedSecret | None = Field(
         default=None,
-        description="Its secret. Leave it out for an application that is not confidential; "
+        description="Its secret, which Redmine makes. Leave it out only without the sign-in "
+        "`oauth`, or for an application that Redmine's console made not confidential; "
         "then `JWT_SIGNING_KEY` is required.",
     )
     redmine_scopes: Words = Field(
@@ -270,7 +282,7 @@ class Settings(EdgeSettings):
         if value is None and info.data.get("redmine_client_secret", "") is None:
             raise ValueError(
                 "or REDMINE_CLIENT_SECRET must be set: the secret that Redmine showed for the "
-                "application, or, if that is not confidential, a secret of your own"
+                "application, or, where it has none, JWT_SIGNING_KEY to a secret of your own"
             )
         return value
 
@@ -325,6 +337,17 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         # Each once: a list of secrets has one sentence, however many of them are too short.
         raise SettingsError(list(dict.fromkeys(map(_sentence, error.errors())))) from None
+
+
+class _RequiredPlugins(BaseSettings):
+    model_config = Settings.model_config
+
+    mcp_required_plugins: Words = []
+
+
+def required_plugins() -> list[str]:
+    """``MCP_REQUIRED_PLUGINS``, whether or not the other settings are there and valid."""
+    return _RequiredPlugins().mcp_required_plugins
 
 
 def load_local_settings() -> Settings:

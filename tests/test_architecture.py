@@ -144,6 +144,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "plugins",
         "seams",
         "selection",
+        "settings",
         "surface",
     },
     "completions": {"components", "current", "observability.logs", "redmine"},

@@ -154,13 +154,13 @@ class AsyncObserver:
         (raising(SyntaxError("invalid syntax")), "SyntaxError"),
         (NoVersion, "declares no api_version"),
         (FromTheFuture, "written for API version 99, this host speaks 1"),
-        (UnknownHook, "'on_evnt'"),
-        (UnknownArgument, "extra"),
+        (UnknownHook, "no hook on_evnt"),
+        (UnknownArgument, "on_event asks for extra"),
         (RaisesOnRegistration, "ValueError: no configuration"),
         (RaisesOnStores, "ValueError: no database"),
         (AsyncRule, "before_tool_call"),
         (AsyncObserver, "on_event"),
-        (partial(with_tool, "look"), "tool look, which “good” already has"),
+        (partial(with_tool, "look"), "“strange” claims the tool look, which “good” has"),
     ],
     ids=[
         "import fails",
@@ -276,9 +276,9 @@ def test_resources_and_prompts_have_one_owner_too() -> None:
     )
 
     assert plugins.problems == {
-        "b": "It claims the resource redmine://thing, which “a” already has.",
-        "d": "It claims the resource redmine://thing/{number}, which “c” already has.",
-        "f": "It claims the prompt ask, which “e” already has.",
+        "b": "“b” claims the resource redmine://thing, which “a” has.",
+        "d": "“d” claims the resource redmine://thing/{number}, which “c” has.",
+        "f": "“f” claims the prompt ask, which “e” has.",
     }
 
 

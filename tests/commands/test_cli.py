@@ -235,4 +235,5 @@ def test_every_setting_is_described() -> None:
         "REDMINE_CLIENT_SECRET",
         "JWT_SIGNING_KEY",
         "MCP_ENCRYPTION_KEYS",
+        "TOKEN_STORE_URL",  # with the password of a Redis in it
     }

@@ -199,6 +199,7 @@ _scopes = {"view_issues"}
 
 @plugin.tool(title="Fail", scopes=_scopes)
 async def fail(text: str) -> Told:
+    '''Fail.'''
     secret = text
     try:
         raise KeyError(secret)
@@ -207,14 +208,17 @@ async def fail(text: str) -> Told:
 
 @plugin.tool(title="Forbid", scopes=_scopes)
 async def forbid(text: str) -> Told:
+    '''Be forbidden.'''
     return Told(value=text)
 
 @plugin.tool(title="Answer wrongly", scopes=_scopes)
 async def answer_wrongly(text: str) -> Told:
+    '''Answer wrongly.'''
     return Told(value={text: text})
 
 @plugin.tool(title="Crash a thread", scopes=_scopes)
 async def crash(text: str) -> Told:
+    '''Crash a thread.'''
     def die():
         raise OSError(text)
     thread = threading.Thread(target=die)
