@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from redmine_mcp_core.auth import forward, metadata
 from redmine_mcp_core.auth.answers import cannot_ask
+from redmine_mcp_core.auth.unauthorized import Unauthorized
 from redmine_mcp_core.edge.answers import refuse
 from redmine_mcp_core.edge.bodies import Bodies
 from redmine_mcp_core.edge.counting import SharedCounts
@@ -80,7 +81,11 @@ def _mcp_app(host: Host, limiter: Limiter) -> StarletteWithLifespan:
             *host.settings.mcp_allowed_origins,
         ],
         # It runs within authentication, so that it knows whose request it is.
-        middleware=[Middleware(CallerLimits, limiter=limiter), *host.middleware],
+        middleware=[
+            Middleware(CallerLimits, limiter=limiter),
+            *host.middleware,
+            Middleware(Unauthorized, ways=host.settings.mcp_sign_in),
+        ],
     )
     mcp_app.add_exception_handler(StoreError, _store_is_away)
     mcp_app.add_exception_handler(Exception, on_failure)

@@ -35,7 +35,7 @@ from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.secret_files import read_secret
 from redmine_mcp_core.server import Host, open_host
-from redmine_mcp_core.settings import Settings, SettingsError, load_settings
+from redmine_mcp_core.settings import MCP_PATH, Settings, SettingsError, load_settings
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 TAKEN = frozenset(
@@ -72,14 +72,16 @@ def load_each(**overrides: Any) -> dict[str, Settings]:
             ]
         )
     each: dict[str, Settings] = {}
+    environment = _environment()
     problems: list[str] = []
     for name in names:
         try:
-            each[name] = _load(name, overrides)
+            each[name] = _load(name, overrides, environment)
         except SettingsError as error:
-            problems += [_named(problem, name) for problem in error.problems]
+            problems += [_named(problem, name, environment) for problem in error.problems]
     if problems:
-        raise SettingsError(problems)
+        # What they have in common is wrong for each of them, and one problem all the same.
+        raise SettingsError(list(dict.fromkeys(problems)))
     return each
 
 
@@ -89,12 +91,17 @@ def setting_of(field: str, name: str) -> str:
     return f"{first}_{name.upper().replace('-', '_')}_{rest}"
 
 
-def _load(name: str, overrides: Mapping[str, Any]) -> Settings:
-    environment = {**dotenv_values(".env"), **os.environ}
+def _environment() -> Mapping[str, str | None]:
+    return {**dotenv_values(".env"), **os.environ}
+
+
+def _load(
+    name: str, overrides: Mapping[str, Any], environment: Mapping[str, str | None]
+) -> Settings:
     own: dict[str, Any] = dict(overrides)
     for field in Settings.model_fields:
         variable = setting_of(field, name)
-        if not (field.startswith("redmine_") or field in OWN):
+        if not _may_differ(field):
             continue
         if path := environment.get(f"{variable}_FILE"):
             own[field] = read_secret(f"{variable}_FILE", path)
@@ -107,12 +114,24 @@ def _load(name: str, overrides: Mapping[str, Any]) -> Settings:
     return load_settings(**{**own, "jwt_signing_key": key, "mcp_public_url": public})
 
 
-def _named(problem: str, name: str) -> str:
-    field, _, rest = problem.partition(" ")
-    known = field.lower().removesuffix(":")
-    if known.startswith("redmine_") or known in OWN:
-        return f"{setting_of(field, name)} {rest}"
-    return problem
+def _named(problem: str, name: str, environment: Mapping[str, str | None]) -> str:
+    """The problem by the variable that is to be changed: its own where that is set, or where a
+    Redmine needs one and nothing is; else the one in common."""
+    variable, _, rest = problem.partition(" ")
+    field = variable.lower()
+    if field not in Settings.model_fields or not _may_differ(field):
+        return problem
+    own = setting_of(field, name)
+    needed = field.startswith("redmine_") and not _is_set(variable, environment)
+    return f"{own} {rest}" if needed or _is_set(own, environment) else problem
+
+
+def _may_differ(field: str) -> bool:
+    return field.startswith("redmine_") or field in OWN
+
+
+def _is_set(variable: str, environment: Mapping[str, str | None]) -> bool:
+    return bool(environment.get(variable) or environment.get(f"{variable}_FILE"))
 
 
 def in_common(each: Mapping[str, Settings]) -> Settings:
@@ -179,6 +198,9 @@ class ByName:
             return self._apps[first], f"/{rest}"
         if path[1:] in _AT_ROOT:
             return next(iter(self._apps.values())), path
+        if path.rstrip("/") == MCP_PATH:
+            # There is no default among several: the front page says which ones there are.
+            return next(iter(self._apps.values())), "/"
         return self._nothing, path
 
     def _for_metadata(self, path: str) -> tuple[ASGIApp, str]:

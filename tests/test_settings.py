@@ -89,7 +89,7 @@ WRONG: list[tuple[str, str | None, str]] = [
     ("REDMINE_URL", f"https://redmine.example.com/?key={CANARY}", "without user"),
     ("REDMINE_URL", f"https://redmine.example.com/#{CANARY}", "without user"),
     ("REDMINE_CLIENT_ID", None, "Administration > Applications"),
-    ("REDMINE_CLIENT_SECRET", CANARY, "openssl rand -hex 32"),
+    ("REDMINE_CLIENT_SECRET", CANARY, "from Redmine"),
     ("JWT_SIGNING_KEY", CANARY, "openssl rand -hex 32"),
     ("MCP_ENCRYPTION_KEYS", f"{SECRET} {CANARY}", "openssl rand -hex 32"),
     ("REDMINE_TIMEOUT", "0", "greater than 0"),

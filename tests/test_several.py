@@ -182,6 +182,21 @@ async def test_nothing_is_at_other_addresses(both: Both, path: str) -> None:
         assert (await http.post(f"{both.url}{path}")).status_code == 404
 
 
+async def test_the_usual_address_names_the_others(both: Both) -> None:
+    """A client that was given ``/mcp`` is told where the endpoints are, as at ``/``; a browser is
+    shown the front page."""
+    async with httpx.AsyncClient() as http:
+        answers = [await http.post(f"{both.url}{path}") for path in ("/", "/mcp", "/mcp/")]
+        shown = await http.get(f"{both.url}/mcp", headers={"Accept": "text/html"})
+
+    for answer in answers:
+        places = answer.json()["error"]["data"]["mcp"]
+        assert answer.status_code == 404
+        assert places == [f"{both.url}/intern/mcp", f"{both.url}/kunden/mcp"]
+    assert shown.status_code == 200
+    assert f"{both.url}/kunden/mcp" in shown.text
+
+
 async def test_the_server_is_ready_when_all_are(both: Both) -> None:
     """/ready names each Redmine; /health and /metrics are the process's."""
     assert both.kunden.sandbox is not None
@@ -212,6 +227,48 @@ def test_every_problem_of_each_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert "REDMINE_INTERN_CLIENT_ID is not set" in told
     assert "REDMINE_KUNDEN_DE_URL is not set" in told
     assert "REDMINE_INTERN_URL" not in told
+
+
+COMMON = {
+    "MCP_REDMINES": "intern kunden",
+    "REDMINE_INTERN_URL": "https://intern.example.com",
+    "REDMINE_INTERN_CLIENT_ID": "intern",
+    "REDMINE_KUNDEN_URL": "https://kunden.example.com",
+    "REDMINE_KUNDEN_CLIENT_ID": "kunden",
+    "JWT_SIGNING_KEY": "one-key-for-the-whole-process-0000",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"MCP_PORT": "99999"}, ["MCP_PORT"]),
+        ({"JWT_SIGNING_KEY": "short"}, ["JWT_SIGNING_KEY"]),
+        ({"JWT_KUNDEN_SIGNING_KEY": "short"}, ["JWT_KUNDEN_SIGNING_KEY"]),
+        ({"REDMINE_TIMEOUT": "soon"}, ["REDMINE_TIMEOUT"]),
+        ({"REDMINE_KUNDEN_TIMEOUT": "soon"}, ["REDMINE_KUNDEN_TIMEOUT"]),
+        ({"REDMINE_CLIENT_SECRET_FILE": "/nowhere"}, ["REDMINE_CLIENT_SECRET_FILE:"]),
+        ({"REDMINE_INTERN_CLIENT_SECRET_FILE": "/nowhere"}, ["REDMINE_INTERN_CLIENT_SECRET_FILE:"]),
+        (
+            {"REDMINE_INTERN_URL": "", "REDMINE_KUNDEN_URL": ""},
+            ["REDMINE_INTERN_URL", "REDMINE_KUNDEN_URL"],
+        ),
+    ],
+)
+def test_a_problem_is_told_once_by_the_variable_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: dict[str, str], told: list[str]
+) -> None:
+    """What all Redmines have in common is one problem, however many they are; what none of them
+    has is one problem each."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    for name, value in {**COMMON, **changed}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_each()
+
+    assert [problem.split()[0] for problem in caught.value.problems] == told
 
 
 @pytest.mark.parametrize("name", ["mcp", "Intern", "a/b", "register", "1st"])

@@ -54,10 +54,10 @@ class HeaderBackend(AuthenticationBackend):
         """Raises ``AuthenticationError`` when Redmine cannot be asked, or is not asked after too
         many guesses, which is no refusal."""
         # Elsewhere Basic is a client's own secret (/token), which is none of Redmine's business.
-        presented = _presented(conn) if conn.scope["path"] == MCP_PATH else None
-        if presented is None:
+        sent = presented(conn) if conn.scope["path"] == MCP_PATH else None
+        if sent is None:
             return await self._otherwise.authenticate(conn) if self._otherwise else None
-        kind, secret = presented
+        kind, secret = sent
         if not 0 < len(secret) <= MAX_CREDENTIAL:
             return None
         scopes = list(self._scopes())
@@ -105,7 +105,7 @@ def _take_out(conn: HTTPConnection) -> None:
     conn.scope["headers"] = [*others, (b"authorization", b"Bearer verified")]
 
 
-def _presented(conn: HTTPConnection) -> tuple[str, str] | None:
+def presented(conn: HTTPConnection) -> tuple[str, str] | None:
     """The kind and the secret that a request carries, if it is one of Redmine's own."""
     scheme, _, value = conn.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":

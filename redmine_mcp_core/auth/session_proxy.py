@@ -200,6 +200,8 @@ class SessionProxy(OpenOAuthProxy):
                 return None
             if self.sessions.bounds.refreshable_for(tokens.created_at) <= 0:
                 return TokenError("invalid_grant", "This session is over. Sign in again.")
+            # Before the refresh: if the store fails here, nothing is used up.
+            await self.sessions.touch(token_id)
             unset = began.set(tokens.created_at)
             try:
                 answer = await super().exchange_refresh_token(client, refresh_token, scopes)

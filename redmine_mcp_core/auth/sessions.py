@@ -89,7 +89,8 @@ class Sessions:
         return await self._listed(f"client {client_id}")
 
     async def touch(self, session_id: str) -> None:
-        """Note that a session is in use, now and then."""
+        """Note that a session is in use, now and then. Without it the session drops off the list
+        when its tokens have run out."""
         session = await self.get(session_id)
         if session and time.time() - session.used > TOUCH_SECONDS:
             await self._write(replace(session, used=time.time()))
@@ -105,7 +106,13 @@ class Sessions:
         return session
 
     async def _write(self, session: Session) -> None:
-        left = self.bounds.ends(session.began) - time.time()
+        """Keep a record as long as the session's tokens can be good without another ``touch``.
+
+        They are good for the idle bound from a refresh. Each refresh touches, and a touch within
+        ``TOUCH_SECONDS`` of the last one writes nothing.
+        """
+        ends = self.bounds.ends(session.began) - time.time()
+        left = min(ends, self.bounds.idle + 2 * TOUCH_SECONDS)
         await self._store.put(session.id, asdict(session), collection=_SESSIONS, ttl=max(left, 1))
 
     async def _listed(self, owner: str) -> list[Session]:

@@ -95,6 +95,43 @@ async def test_an_unknown_credential_is_refused(headed: Running, headers: dict[s
     assert (await who(headed, headers)).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("headers", "error", "told"),
+    [
+        ({"X-Redmine-API-Key": "0" * 40}, "invalid_token", "API key"),
+        ({"X-Redmine-API-Key": "k" * 5000}, "invalid_token", "API key"),
+        (basic("alice", "wrong-password"), "invalid_token", "password"),
+        ({}, "unauthorized", "X-Redmine-API-Key"),
+        ({}, "unauthorized", "OAuth"),
+    ],
+    ids=["key", "long", "password", "none-key", "none-oauth"],
+)
+async def test_a_refusal_says_why(
+    headed: Running, headers: dict[str, str], error: str, told: str
+) -> None:
+    """A client that shows the body of a 401 shows what to do, and no secret; the challenge beside
+    it names no error, as no bearer token was sent (RFC 6750, section 3.1)."""
+    answer = await who(headed, headers)
+
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json().keys() == {"error", "error_description"}
+    assert answer.json()["error"] == error
+    assert told in answer.json()["error_description"]
+    assert "wrong-password" not in answer.text
+    assert "resource_metadata=" in answer.headers["www-authenticate"]
+    assert "error=" not in answer.headers["www-authenticate"]
+
+
+async def test_a_refusal_names_the_ways_in_that_there_are(server: Running) -> None:
+    """A server with OAuth alone speaks of no key, whatever was sent."""
+    answer = await who(server, presented(server, "key"))
+
+    assert answer.json()["error"] == "unauthorized"
+    assert "OAuth" in answer.json()["error_description"]
+    assert "X-Redmine-API-Key" not in answer.text
+
+
 async def test_it_is_checked_once(headed: Running) -> None:
     """Redmine is asked whose a credential is at the first request, and not at the next ones."""
     for _ in range(3):
@@ -147,6 +184,9 @@ async def test_headers_alone(sandbox: Target) -> None:
         jwt_signing_key="a-signing-key-of-our-own-000000",
     ) as server:
         assert "alice" in (await who(server, presented(server, "basic"))).text
+        unknown = (await who(server, {})).json()["error_description"]
+        assert "X-Redmine-API-Key" in unknown
+        assert "OAuth" not in unknown
         async with httpx.AsyncClient() as http:
             for path in ("/register", "/token", "/.well-known/oauth-authorization-server"):
                 assert (await http.get(f"{server.url}{path}")).status_code == 404

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 
 from redmine_mcp_core.auth import refresh as refreshing
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
-from redmine_mcp_core.auth.sessions import DAY
+from redmine_mcp_core.auth.sessions import DAY, TOUCH_SECONDS, Bounds, Session, Sessions
 from redmine_mcp_core.redmine import Credential, Gateway, RedmineError
+from redmine_mcp_core.storage.memory import MemoryStore
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import (
     Tokens,
@@ -230,6 +232,77 @@ async def test_an_idle_session_ends(sandbox: Target) -> None:
         for token in (tokens, renewed):
             claims = issuer.verify_token(token.refresh, expected_token_use="refresh")
             assert claims["exp"] - claims["iat"] == pytest.approx(2 * DAY, abs=2)
+
+
+class Clock:
+    """The time, for the store and for who asks what time it is."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = time.time()
+        monkeypatch.setattr("redmine_mcp_core.auth.sessions.time.time", self)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def a_session(clock: Clock) -> Session:
+    return Session("1", 7, "alice", "client", "A client", [], "oauth", clock.now, clock.now)
+
+
+async def test_an_idle_session_leaves_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody sees one whose tokens have run out, and it takes no place of the user's."""
+    clock = Clock(monkeypatch)
+    bounds = Bounds(idle=7 * DAY, absolute=30 * DAY)
+    sessions = Sessions(MemoryStore(clock=clock), bounds, redmine_url="https://r.example.com")
+    await sessions.begin(a_session(clock))
+    clock.now += 7 * DAY
+    at_the_end = await sessions.of_user(7)
+    clock.now += 2 * TOUCH_SECONDS + 1
+
+    assert [session.id for session in at_the_end] == ["1"]
+    assert await sessions.of_user(7) == []
+    assert await sessions.get("1") is None
+
+
+@pytest.mark.parametrize("late", [0, 1, TOUCH_SECONDS - 1, TOUCH_SECONDS])
+async def test_a_session_in_rare_use_stays_on_the_list(
+    monkeypatch: pytest.MonkeyPatch, late: int
+) -> None:
+    """Used twice some seconds apart, and then not until its tokens have all but run out, it is
+    there, until its absolute end and no longer."""
+    clock = Clock(monkeypatch)
+    bounds = Bounds(idle=7 * DAY, absolute=30 * DAY)
+    sessions = Sessions(MemoryStore(clock=clock), bounds, redmine_url="https://r.example.com")
+    await sessions.begin(a_session(clock))
+    for _ in range(4):
+        clock.now += late
+        await sessions.touch("1")
+        clock.now += 7 * DAY - 1
+        assert await sessions.get("1") is not None
+        await sessions.touch("1")
+    clock.now += 30 * DAY - 4 * (7 * DAY - 1 + late) - 1
+    near_the_end = await sessions.get("1")
+    clock.now += 2
+
+    assert near_the_end is not None
+    assert await sessions.get("1") is None
+
+
+async def test_a_refresh_is_use(server: Running) -> None:
+    """A client that does nothing but refresh stays on the list."""
+    tokens = await sign_in(server.url)
+    proxy, store = proxy_of(server), server.host.store
+    (session,) = await proxy.sessions.of_user(user_id(server, tokens))
+    long_ago = replace(session, used=time.time() - 6 * DAY)
+    await store.put(session.id, asdict(long_ago), collection="sessions", ttl=DAY)
+    answer = await refresh(server.url, tokens)
+    _, left = await store.ttl(session.id, collection="sessions")
+    listed = await proxy.sessions.get(session.id)
+
+    assert answer.status_code == 200
+    assert listed is not None
+    assert listed.used == pytest.approx(time.time(), abs=60)
+    assert left == pytest.approx(7 * DAY + 2 * TOUCH_SECONDS, abs=60)
 
 
 async def test_one_session_too_many_ends_the_oldest(sandbox: Target) -> None:

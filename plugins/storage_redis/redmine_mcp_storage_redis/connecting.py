@@ -9,7 +9,12 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisClusterException
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    RedisClusterException,
+    ResponseError,
+)
 
 from redmine_mcp_core import StoreError, StoreUnavailable
 from redmine_mcp_storage_redis.address import Address
@@ -107,6 +112,20 @@ async def eviction(client: Client) -> str:
         return str((await _info(client, "memory")).get("maxmemory_policy", ""))
     except NoPermissionError:
         return ""
+
+
+async def saves(client: Client) -> bool | None:
+    """Whether Redis keeps on disk what it holds; None where it does not tell this user."""
+    try:
+        if (await _info(client, "persistence")).get("aof_enabled"):
+            return True
+        if isinstance(client, Redis):
+            found = await client.config_get("save")
+        else:
+            found = await client.config_get("save", target_nodes=client.get_default_node())
+    except ResponseError:  # Managed ones often know no CONFIG, or forbid it.
+        return None
+    return bool(found["save"]) if "save" in found else None
 
 
 async def _info(client: Client, section: str = "server") -> dict[str, Any]:

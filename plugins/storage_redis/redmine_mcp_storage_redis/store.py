@@ -20,7 +20,7 @@ from redis.asyncio.cluster import ClusterNode
 from redmine_mcp_core import Change, Concern, Record, Row, StoreUnavailable, TextStore
 from redmine_mcp_storage_redis import names, scripts
 from redmine_mcp_storage_redis.asking import NO_COPIES, Copies, ask
-from redmine_mcp_storage_redis.connecting import Client, eviction
+from redmine_mcp_storage_redis.connecting import Client, eviction, saves
 from redmine_mcp_storage_redis.errors import speaking
 
 _PING_MILLISECONDS = 1000
@@ -147,17 +147,26 @@ class RedisStore(TextStore):
         return 0
 
     async def concerns(self) -> Sequence[Concern]:
-        """A Redis that is full may throw sign-ins away, if it is set up as a cache."""
+        """A Redis that is set up as a cache may lose sign-ins: when it is full, or starts anew."""
         with speaking(self._where):
             policy = await eviction(self._client)
-        if policy in {"", "noeviction"}:
-            return ()
-        return [
-            Concern(
-                f"it throws sign-ins away when its memory is full (maxmemory-policy {policy})",
-                "Set maxmemory-policy to noeviction, or use a Redis that is no cache.",
+            saved = await saves(self._client)
+        found = []
+        if policy not in {"", "noeviction"}:
+            found.append(
+                Concern(
+                    f"it throws sign-ins away when its memory is full (maxmemory-policy {policy})",
+                    "Set maxmemory-policy to noeviction, or use a Redis that is no cache.",
+                )
             )
-        ]
+        if saved is False:
+            found.append(
+                Concern(
+                    "it saves nothing, so a restart signs everybody out (appendonly no, no save)",
+                    "Set appendonly yes in its configuration, or use a Redis that is no cache.",
+                )
+            )
+        return found
 
     async def ping(self) -> None:
         """Return if Redis takes a write, else raise ``StoreUnavailable``.
