@@ -10,9 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from redmine_mcp_core.arguments import Said
     from redmine_mcp_core.auth.caller import Caller
     from redmine_mcp_core.components import API_VERSION, Components, Plugin, hookimpl
-    from redmine_mcp_core.confirmation import confirmed
+    from redmine_mcp_core.confirmation import NotDeleted, StandsOtherwise, confirmed
     from redmine_mcp_core.current import (
         CurrentCaller,
         CurrentLocalFiles,
@@ -73,9 +74,10 @@ if TYPE_CHECKING:
     )
 
 _PLACES = {
+    "arguments": "Said",
     "auth.caller": "Caller",
     "components": "API_VERSION Components Plugin hookimpl",
-    "confirmation": "confirmed",
+    "confirmation": "NotDeleted StandsOtherwise confirmed",
     "current": "CurrentCaller CurrentLocalFiles CurrentNotebook CurrentProgress CurrentRedmine "
     "Progress",
     "declaration": "Effect",
@@ -124,6 +126,7 @@ __all__ = [
     "Invalid",
     "LocalFiles",
     "MissingScope",
+    "NotDeleted",
     "NotFound",
     "Notebook",
     "Plugin",
@@ -137,6 +140,8 @@ __all__ = [
     "Refusal",
     "Result",
     "Row",
+    "Said",
+    "StandsOtherwise",
     "StoreError",
     "StoreUnavailable",
     "TextStore",

@@ -16,7 +16,7 @@ from fastmcp.server.dependencies import get_context
 from fastmcp.server.elicitation import AcceptedElicitation
 from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 
-from redmine_mcp_core.redmine import BadArgument
+from redmine_mcp_core.redmine import BadArgument, RedmineError
 
 _ANSWER = "confirm"
 _FORM = {
@@ -38,6 +38,22 @@ class NotConfirmed(BadArgument):
     """The person did not say yes, or was not asked."""
 
     code = "not_confirmed"
+
+
+class StandsOtherwise(RedmineError):
+    """What the person agreed to is not what would happen now."""
+
+    code = "conflict"
+    sentence = "This has changed since the question was asked. Nothing was done."
+
+
+class NotDeleted(RedmineError):
+    """Redmine said that it deleted something, and it is still there."""
+
+    code = "not_deleted"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Redmine did not delete {what}, and does not say why.")
 
 
 async def confirmed(question: str, *, confirm: bool) -> None:

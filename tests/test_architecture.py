@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "notebook": {"redmine", "storage"},
     "events": {"auth.caller", "declaration", "observability.correlation"},
     "selection": {"current", "declaration"},
+    "arguments": set(),
     "confirmation": {"redmine"},
     "icons": {"declaration"},
     "surface": {"declaration", "icons", "seams"},
@@ -71,6 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "storage",
     },
     "": {
+        "arguments",
         "auth.caller",
         "components",
         "confirmation",

@@ -44,7 +44,7 @@ ALPHA = {"project": "alpha"}
 YES = {"confirm": True}
 WORK = {"hours": 1, "activity": "Design"}
 ON_ISSUE = {"issue": 12}
-PAGE = {**ALPHA, "title": "Wiki"}
+PAGE = {**ALPHA, "title": "Handbook"}
 WRITTEN = ("save_wiki_page", {**PAGE, "text": "hello"})
 
 

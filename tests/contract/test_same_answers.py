@@ -127,6 +127,10 @@ PATHS = [
             "login&scope=my_projects",
             "login&titles_only=1",
             "login&wiki_pages=1",
+            "nightingale",
+            "nightly&wiki_pages=1",
+            "sign-in&wiki_pages=1&titles_only=1",
+            "Müller&wiki_pages=1&issues=1",
             "passkeys&attachments=1",
             "passkeys&attachments=only",
             "portal",
@@ -140,11 +144,18 @@ PATHS = [
     "/projects/gamma/search.json?q=login",
     "/projects/nope/search.json?q=login",
     "/projects/alpha/search.json?q=login&wiki_pages=1",
+    "/projects/alpha/search.json?q=restore+server&wiki_pages=1",
+    "/projects/gamma/search.json?q=nightingale&wiki_pages=1",
     *(
         f"/projects/{project}/wiki{page}.json"
         for project in ("alpha", "gamma", "nope")
         for page in ("", "/index", "/Wiki", "/Wiki/1")
     ),
+    *(
+        f"/projects/alpha/wiki/{page}.json"
+        for page in ("sign-in", "Sign-in/1", "Sign-in/2", "Backups")
+    ),
+    *(f"/projects/gamma/wiki/{page}.json" for page in ("Plans", "Plans/1", "Backups")),
     f"/projects.json?include={OF_PROJECTS}",
     "/projects.json?limit=1&offset=1",
     *(f"/projects/{name}.json?include={OF_PROJECTS}" for name in ("1", "beta", "gamma", "nope")),
@@ -184,6 +195,7 @@ CALLERS: dict[str, Ask] = {
         "bob", "view_project search_project view_members view_issues view_time_entries"
     ),
     "carol, searching": by_token("carol", "search_project view_issues"),
+    "bob, wiki": by_token("bob", "view_wiki_pages search_project"),
     "admin without admin": by_token("admin", "view_project search_project view_issues"),
 }
 

@@ -56,7 +56,8 @@ def test_a_new_title_takes_a_scope_of_its_own(wiki: Target, scope: str, title: s
     pages = wiki.as_user("alice", "/projects/alpha/wiki/index.json").json()["wiki_pages"]
 
     assert done.status_code == 204
-    assert [one["title"] for one in pages] == [title]
+    ours = {"Handbook", "Manual"} & {one["title"] for one in pages}
+    assert ours == {title}
 
 
 @pytest.mark.parametrize(("version", "status"), [(1, 409), (2, 204), (3, 409), ("x", 409)])

@@ -21,8 +21,12 @@ def pages(login: str | None = "alice", at: str = ALPHA) -> Step:
     return get(f"{at}/index.json", login)
 
 
+# Each begins without the seed's pages, so that it can make a start page of its own.
+EMPTIED = [delete(f"{ALPHA}/{title}.json") for title in ("Wiki", "Sign-in", "Backups")]
+
 SCENARIOS: dict[str, list[Step]] = {
     "wiki: write": [
+        *EMPTIED,
         pages(),
         get(f"{ALPHA}.json"),
         page("Wiki"),
@@ -66,6 +70,7 @@ SCENARIOS: dict[str, list[Step]] = {
         pages(),
     ],
     "wiki: who may": [
+        *EMPTIED,
         save("Wiki", "bob", text="bob's"),
         save("Under", "bob", text="bob's", parent_title="Wiki"),
         save("Under", "bob", text="bob's 2", parent_title=""),
@@ -93,6 +98,7 @@ SCENARIOS: dict[str, list[Step]] = {
         pages(at="/projects/nope/wiki"),
     ],
     "wiki: renamed": [
+        *EMPTIED,
         save("Old", text="x"),
         save("Below", text="b", parent_title="Old"),
         save("Taken", text="t"),
@@ -113,6 +119,7 @@ SCENARIOS: dict[str, list[Step]] = {
         page("New_name"),
     ],
     "wiki: delete": [
+        *EMPTIED,
         save("A", text="a"),
         save("B", text="b", parent_title="A"),
         save("C", text="c", parent_title="B"),
@@ -128,6 +135,7 @@ SCENARIOS: dict[str, list[Step]] = {
         pages(),
     ],
     "wiki: files": [
+        *EMPTIED,
         upload("notes.txt", b"notes"),
         save("Wiki", text="x", uploads=[{"token": "$token", "filename": "notes.txt"}]),
         page("Wiki"),
@@ -139,6 +147,7 @@ SCENARIOS: dict[str, list[Step]] = {
         get("/attachments/8.json", "carol"),
     ],
     "wiki: search": [
+        *EMPTIED,
         save("Wiki", text="Hello\r\nWorld\n"),
         save("Zebra%20crossing", text="stripes"),
         save("Wiki", at="/projects/gamma/wiki", text="zebra in secret"),
@@ -149,5 +158,16 @@ SCENARIOS: dict[str, list[Step]] = {
         get("/projects/alpha/search.json?q=zebra"),
         get("/projects/gamma/search.json?q=zebra&wiki_pages=1", "carol"),
         get("/search.json?q=zebra&wiki_pages=1", "carol"),
+    ],
+    "wiki: of the seed": [
+        save("Sign-in", "bob", text="shorter", version=1),
+        save("Sign-in", "bob", text="shorter", version=2, comments="c"),
+        page("Sign-in", "carol"),
+        page("Sign-in/2", "carol"),
+        delete(f"{ALPHA}/Wiki.json"),
+        page("Backups", None),
+        pages(),
+        save("After", text="the next id"),
+        get("/projects/alpha/search.json?q=next&wiki_pages=1"),
     ],
 }

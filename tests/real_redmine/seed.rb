@@ -22,7 +22,10 @@ TABLES = {
   'issue_relations' => [IssueRelation, {}],
   'journals' => [Journal, { 'issue_id' => 'journalized_id' }],
   'attachments' => [Attachment, { 'issue_id' => 'container_id' }],
-  'time_entries' => [TimeEntry, {}]
+  'time_entries' => [TimeEntry, {}],
+  # Each project has one wiki, and they are made in the order of the projects.
+  'wiki_pages' => [WikiPage, { 'project_id' => 'wiki_id' }],
+  'wiki_versions' => [WikiContentVersion, { 'text' => 'data' }]
 }.freeze
 
 def columns(table, row)
@@ -144,6 +147,14 @@ def work
   create('time_entries')
 end
 
+def wikis
+  create('wiki_pages')
+  SEED['wiki_versions'].each do |row|
+    content = WikiContent.find_or_initialize_by(:page_id => row['page_id'])
+    content.update!(row.slice('author_id', 'text', 'comments')) # keeps a version of it, too
+  end
+end
+
 def oauth_applications
   SEED['oauth_applications'].each do |row|
     application = Doorkeeper::Application.new(row.slice('id', 'name', 'uid', 'confidential'))
@@ -163,6 +174,9 @@ end
 def write_columns
   each_record { |_, record, columns| record.update_columns(columns) }
   Issue.update_all(:lock_version => 0)
+  WikiContent.find_each do |content|
+    content.update_columns(:updated_on => content.versions.find_by!(:version => content.version).updated_on)
+  end
 end
 
 # The next record of each kind gets the id after the seed's last one.
@@ -213,6 +227,7 @@ begin
     memberships
     issues
     work
+    wikis
     oauth_applications
     workflow
   end

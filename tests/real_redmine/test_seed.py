@@ -168,3 +168,23 @@ def test_oauth_client_is_known(redmine: httpx.Client, row: dict[str, Any]) -> No
 
     assert answer.json()["error"] == "invalid_grant"
     assert stranger.json()["error"] == "invalid_client"
+
+
+@pytest.mark.parametrize("row", SEED["wiki_versions"], ids=lambda row: f"version {row['id']}")
+def test_wiki_pages(redmine: httpx.Client, row: dict[str, Any]) -> None:
+    """Each version of each wiki page reads back as the seed has it, in its project."""
+    (page,) = rows("wiki_pages", id=row["page_id"])
+    parents = [{"title": one["title"]} for one in rows("wiki_pages", id=page["parent_id"])]
+    path = f"/projects/{page['project_id']}/wiki/{page['title']}"
+    found = get(redmine, f"{path}/{row['version']}.json")["wiki_page"]
+    newest = get(redmine, f"{path}.json")["wiki_page"]
+
+    expected = {
+        **{name: row[name] for name in ("version", "text", "comments", "updated_on")},
+        **{name: page[name] for name in ("title", "created_on")},
+    }
+    assert expected == {name: found[name] for name in expected}
+    assert row["author_id"] == found["author"]["id"]
+    assert parents == ([found["parent"]] if "parent" in found else [])
+    versions = rows("wiki_versions", page_id=row["page_id"])
+    assert newest["updated_on"] == max(one["updated_on"] for one in versions)

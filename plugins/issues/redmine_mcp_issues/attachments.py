@@ -24,11 +24,13 @@ from redmine_mcp_core import (
     Forbidden,
     Image,
     MissingScope,
+    NotDeleted,
     NotFound,
     Quotation,
     Redmine,
     RedmineError,
     Result,
+    StandsOtherwise,
     confirmed,
     line,
     quoted,
@@ -37,7 +39,6 @@ from redmine_mcp_core import (
 from redmine_mcp_issues.arguments import Id, Text
 from redmine_mcp_issues.changes import noted
 from redmine_mcp_issues.checks import WouldFail, check_privacy
-from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise
 from redmine_mcp_issues.files import image_type, text_of
 from redmine_mcp_issues.permissions import EDITING
 from redmine_mcp_issues.plugin import plugin

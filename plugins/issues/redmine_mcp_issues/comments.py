@@ -14,9 +14,11 @@ from redmine_mcp_core import (
     BadArgument,
     CurrentRedmine,
     Edit,
+    NotDeleted,
     NotFound,
     Redmine,
     Result,
+    StandsOtherwise,
     confirmed,
     line,
     quoted,
@@ -24,7 +26,6 @@ from redmine_mcp_core import (
     shorten,
 )
 from redmine_mcp_issues.arguments import Flag, Id, Text
-from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise
 from redmine_mcp_issues.plugin import plugin
 from redmine_mcp_issues.reaching import issue_of
 

@@ -17,14 +17,15 @@ from pydantic import Field
 from redmine_mcp_core import (
     BadArgument,
     CurrentRedmine,
+    NotDeleted,
     NotFound,
     Redmine,
     Result,
+    StandsOtherwise,
     confirmed,
     line,
     quoted,
 )
-from redmine_mcp_issues.destroying import NotDeleted, StandsOtherwise
 from redmine_mcp_issues.plugin import plugin
 from redmine_mcp_issues.reaching import issue_of
 

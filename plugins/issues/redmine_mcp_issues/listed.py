@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
-from redmine_mcp_core import BadArgument, CurrentRedmine, NotFound, Redmine
+from redmine_mcp_core import BadArgument, CurrentRedmine, NotFound, Redmine, Said
 from redmine_mcp_issues.asking import filters_from
 from redmine_mcp_issues.filters import Filters
 from redmine_mcp_issues.grouping import grouped, grouping_from
@@ -17,23 +17,6 @@ from redmine_mcp_issues.sorting import sort_from
 
 NEWEST_FIRST = "-updated"
 
-
-def _said(value: Any) -> Any:
-    """A filter as text, whatever a model takes it for: nothing, a number, yes or no, a list."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case int() | float():
-            return str(value)
-        case list():
-            return ", ".join(str(one) for one in value)
-        case _:
-            return value
-
-
-Said = Annotated[str, BeforeValidator(_said)]
 
 _FIELDS = (
     "Custom fields by name (~ before a part of it), or "

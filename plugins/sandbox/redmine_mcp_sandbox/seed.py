@@ -266,6 +266,8 @@ class Seed:
     journals: Sequence[Journal]
     attachments: Sequence[Attachment]
     time_entries: Sequence[TimeEntry]
+    wiki_pages: Sequence[WikiPage]
+    wiki_versions: Sequence[WikiVersion]
     oauth_applications: Sequence[Application]
 
 
@@ -283,6 +285,8 @@ RECORDS: dict[str, type[Any]] = {
     "journals": Journal,
     "attachments": Attachment,
     "time_entries": TimeEntry,
+    "wiki_pages": WikiPage,
+    "wiki_versions": WikiVersion,
     "oauth_applications": Application,
 }
 

@@ -77,10 +77,10 @@ class World:
         self.versions = Table(seed.versions)
         self.categories = Table(seed.issue_categories)
         self.custom_fields = Table(seed.issue_custom_fields)
-        # The seed has none: a test that wants some adds them.
+        self.wiki_pages = Table(seed.wiki_pages)
+        self.wiki_versions = Table(seed.wiki_versions)
+        # The seed has none of these: a test that wants some adds them.
         self.time_entry_fields: Table[CustomField] = Table(())
-        self.wiki_pages: Table[WikiPage] = Table(())
-        self.wiki_versions: Table[WikiVersion] = Table(())
         self.wiki_redirects: dict[tuple[int, str], str] = {}
         """Titles that renamed pages have now, by project and former title in lower case."""
         self.wiki_start: dict[int, str] = {}

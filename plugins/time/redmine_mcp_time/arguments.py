@@ -14,21 +14,6 @@ from redmine_mcp_core import BadArgument, hours_of
 _TEXT = {"type": "string"}
 
 
-def _said(value: Any) -> Any:
-    """A filter as text, whatever a model takes it for."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case int() | float():
-            return str(value)
-        case list():
-            return ", ".join(str(one) for one in value)
-        case _:
-            return value
-
-
 def number(text: str) -> int | None:
     """The id that was written, as ``12`` or ``#12``."""
     digits = text.strip().removeprefix("#")
@@ -43,8 +28,6 @@ def issue_number(text: str) -> int:
     return found
 
 
-Said = Annotated[str, BeforeValidator(_said)]
-"""A filter: a text, where nothing is asked for an empty one."""
 Name = Annotated[str | int | None, WithJsonSchema(_TEXT)]
 """What has a name in Redmine, by name or id."""
 Text = Annotated[str | None, WithJsonSchema(_TEXT)]

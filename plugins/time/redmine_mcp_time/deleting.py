@@ -6,7 +6,7 @@ from redmine_mcp_core import (
     CurrentRedmine,
     Forbidden,
     Redmine,
-    RedmineError,
+    StandsOtherwise,
     confirmed,
     quoted,
 )
@@ -16,15 +16,6 @@ from redmine_mcp_time.plugin import plugin
 from redmine_mcp_time.reading import entry_of
 from redmine_mcp_time.rows import entry_from
 from redmine_mcp_time.written import WrittenTimeEntry
-
-
-class StandsOtherwise(RedmineError):
-    """What the person agreed to is not what would happen now."""
-
-    code = "conflict"
-
-    def __init__(self) -> None:
-        super().__init__("This has changed since the question was asked. Nothing was done.")
 
 
 @plugin.tool(

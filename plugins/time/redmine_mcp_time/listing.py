@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
 
-from redmine_mcp_core import BadArgument, CurrentRedmine, Redmine
-from redmine_mcp_time.arguments import Said
+from redmine_mcp_core import BadArgument, CurrentRedmine, Redmine, Said
 from redmine_mcp_time.filters import filters_from
 from redmine_mcp_time.grouping import grouped, keys_from
 from redmine_mcp_time.plugin import plugin

@@ -10,8 +10,8 @@ from redmine_mcp_core import (
     Conflict,
     CurrentRedmine,
     Forbidden,
+    NotDeleted,
     Redmine,
-    RedmineError,
     confirmed,
     line,
     quoted,
@@ -22,13 +22,6 @@ from redmine_mcp_wiki.plugin import plugin
 from redmine_mcp_wiki.written import WrittenPage
 
 CHILDREN_TOLD = 20
-
-
-class NotDeleted(RedmineError):
-    """Redmine said that it deleted something, and it is still there."""
-
-    code = "not_deleted"
-    sentence = "Redmine did not delete the page, and does not say why."
 
 
 @plugin.tool(
@@ -61,7 +54,7 @@ async def delete_wiki_page(
             raise
         raise Forbidden("You may not delete this page: your role, or it is protected.") from None
     if any(same(one["title"], page["title"]) for one in await index_of(redmine, found)):
-        raise NotDeleted
+        raise NotDeleted("the page")
     return WrittenPage(
         outcome="deleted",
         project=found["identifier"],

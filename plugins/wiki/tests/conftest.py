@@ -60,9 +60,11 @@ def plugin() -> Plugin:
 
 @pytest.fixture
 async def written(redmine: Target) -> AsyncIterator[Target]:
-    """Each Redmine there is, with some pages in alpha; the real one is reset afterwards."""
+    """Each Redmine there is, with these pages alone in alpha; the real one is reset afterwards."""
     try:
         async with redmine.http() as http:
+            for seeded in (await http.get(f"{API}/index.json")).json()["wiki_pages"]:
+                (await http.delete(f"{API}/{seeded['title']}.json")).raise_for_status()
             for title, page in PAGES:
                 answer = await http.put(f"{API}/{title}.json", json={"wiki_page": page})
                 assert answer.is_success, answer.text

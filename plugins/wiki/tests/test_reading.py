@@ -47,15 +47,16 @@ async def test_the_newest_change_first(written: Target) -> None:
 async def test_an_empty_wiki_and_one_beyond_the_last_page(redmine: Target, told: Told) -> None:
     """Each is a sentence."""
     async with redmine.client() as client:
-        assert await told(client, "list_wiki_pages") == "This wiki has no pages yet."
-        assert "no pages yet" in await told(client, "get_wiki_page")
+        listed = await told(client, "list_wiki_pages", project="beta")
+        assert listed == "This wiki has no pages yet."
+        assert "no pages yet" in await told(client, "get_wiki_page", project="beta")
 
 
 async def test_a_long_list_has_an_end(sandbox: Any, plugin: Plugin, told: Told) -> None:
     """A hundred, how many there are, and how to go on."""
     target = Target(plugin, sandbox)
     async with target.http() as http:
-        for number in range(120):
+        for number in range(117):  # beside the three of the seed
             page = {"wiki_page": {"text": "x"}}
             await http.put(f"{API}/P{number:03}.json", json=page)
     async with target.client() as client:
@@ -212,6 +213,23 @@ async def test_a_project_without_a_wiki(written: Target, told: Told, tool: str) 
 
     assert "This project has no wiki, or you may not see it. [forbidden]" in text
     assert "There is no project “gamma” here" in hidden
+
+
+async def test_the_pages_of_a_private_project(redmine: Target, told: Told) -> None:
+    """Its members read them; to anybody else neither titles nor words of them are told."""
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("get_wiki_page", {"project": "gamma", "title": "Plans"}),
+        ("get_wiki_page", {"project": "3", "title": "Plans", "version": 1}),
+        ("search_wiki", {"project": "gamma", "query": "nightingale"}),
+    ]
+    async with redmine.client("bob") as bob, redmine.client("carol") as carol:
+        for tool, arguments in calls:
+            assert "Nobody outside the team" in await told(bob, tool, **arguments)
+            refused = await told(carol, tool, **arguments)
+            assert "There is no project" in refused
+            assert "outside" not in refused
+        assert await told(carol, "search_wiki", query="nightingale") == "Nothing found."
+        assert "Plans" not in await told(carol, "list_wiki_pages", project="gamma")
 
 
 async def test_old_versions_take_a_scope_of_their_own(written: Target, told: Told) -> None:

@@ -61,12 +61,14 @@ def index(call: Call) -> dict[str, Any]:
 
 def show(call: Call) -> Response:
     project = _project(call, "view_wiki_pages")
-    page = _found(call, project)
+    page = _page_or_redirect(call, project)
+    if "version" in call.path and not call.viewer.allowed("view_wiki_edits", project):
+        deny(call.viewer)  # whether or not there is such a page
+    if page is None:
+        not_found()
     versions = call.world.wiki_versions_of(page)
     if "version" not in call.path:
         return answer({"wiki_page": _fields(call, page, versions[-1])})
-    if not call.viewer.allowed("view_wiki_edits", project):
-        deny(call.viewer)
     wanted = values.integer(call.path["version"])
     version = next((one for one in versions if one.version == wanted), None)
     if version is None:
@@ -162,14 +164,19 @@ def _page(call: Call, project: Project, title: str) -> WikiPage | None:
 
 def _found(call: Call, project: Project) -> WikiPage:
     """Raises ``HaltError``: 404, or 302 to the title that a page has now."""
+    page = _page_or_redirect(call, project)
+    if page is None:
+        not_found()
+    return page
+
+
+def _page_or_redirect(call: Call, project: Project) -> WikiPage | None:
     title = _title(call, project)
     page = _page(call, project, title)
     if page is None and (target := call.world.wiki_redirects.get((project.id, lower(title)))):
         location = f"{call.base_url}/projects/{project.identifier}/wiki/{quote(target)}"
         headers = {"Location": location, "Cache-Control": "no-cache"}
         raise HaltError(Response(status_code=302, headers=headers, media_type="text/html"))
-    if page is None:
-        not_found()
     return page
 
 
