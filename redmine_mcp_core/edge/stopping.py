@@ -6,11 +6,12 @@ noticed sends its requests to a closed port; and it dies of the signal once it h
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,9 @@ from starlette.types import ASGIApp
 from redmine_mcp_core.edge.connections import http_options
 
 Handler = Callable[[int, FrameType | None], None]
+
+SETTLE_SECONDS = 0.1
+"""For what was sent on connections that were accepted just now to be read."""
 
 
 class CalmServer(uvicorn.Server):
@@ -83,12 +87,46 @@ class CalmServer(uvicorn.Server):
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._go_deaf([each for each in sockets or [] if each.fileno() >= 0])
         await super().shutdown(sockets)
         if self.force_exit:
             # uvicorn would leave the requests and the app to be torn down with the event loop.
             for task in self.server_state.tasks:
                 task.cancel()
             await self.lifespan.shutdown()
+
+    async def _go_deaf(self, listeners: Sequence[socket.socket]) -> None:
+        """Close the ports, and cut nobody off who has called already.
+
+        The system makes connections before they are accepted; those that wait would be cut by
+        closing the port, and a request that nobody has read by closing its connection. Whoever
+        called could not tell whether it was done.
+        """
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            loop.remove_reader(listener)
+        await asyncio.sleep(0)  # those that asyncio accepts at this moment
+        waiting = [connection for listener in listeners for connection in _all_waiting(listener)]
+        for server in self.servers:
+            server.close()
+        coming = [
+            asyncio.ensure_future(
+                loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl)
+            )
+            for connection in waiting
+        ]
+        await asyncio.sleep(0 if self.force_exit else SETTLE_SECONDS)
+        for one in coming:
+            one.cancel()  # who has not shaken hands for TLS by now has sent no request
+        await asyncio.gather(*coming, return_exceptions=True)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes one in ``startup``."""
+        make: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     async def on_tick(self, counter: int) -> bool:
         if time.monotonic() >= self._deaf_at:
@@ -103,3 +141,12 @@ class CalmServer(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _all_waiting(listener: socket.socket) -> Iterator[socket.socket]:
+    """Accept until nobody waits any more."""
+    with suppress(BlockingIOError):
+        while True:
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            yield connection

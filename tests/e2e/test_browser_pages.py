@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +184,10 @@ async def test_a_client_that_only_reads(server: Running, person: Person) -> None
     assert "It cannot change anything" in await person.page.locator("main").inner_text()
 
 
+@pytest.mark.skipif(
+    shutil.which("npm") is None,
+    reason="NO ACCESSIBILITY CHECK TOOK PLACE: npm is not on PATH (apt-get install npm)",
+)
 async def test_axe_looks(person: Person) -> None:
     """What checks the pages above finds fault with a page that deserves it."""
     await person.page.set_content("<p style='color: #ccc'>Hardly to be read <img src='/x'></p>")
