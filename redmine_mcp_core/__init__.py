@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         RedmineError,
         Unreadable,
         date_filter,
+        day_of,
         find_name,
         hours_of,
         search_words,
@@ -89,7 +90,7 @@ _PLACES = {
     "observability.health": "HealthReport",
     "observability.plugin_metrics": "PluginMetrics",
     "redmine": "MAX_PAGE_SIZE MOST_SEARCH_WORDS BadArgument Conflict Forbidden Invalid "
-    "MissingScope NotFound Redmine RedmineError Unreadable date_filter find_name hours_of "
+    "MissingScope NotFound Redmine RedmineError Unreadable date_filter day_of find_name hours_of "
     "search_words segment",
     "replacing": "Edit replaced",
     "results": "Image Quotation Result cut_text line quoted readable shorten visible",
@@ -152,6 +153,7 @@ __all__ = [
     "confirmed",
     "cut_text",
     "date_filter",
+    "day_of",
     "find_name",
     "fingerprint",
     "hookimpl",

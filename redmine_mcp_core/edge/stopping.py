@@ -103,8 +103,11 @@ class CalmServer(uvicorn.Server):
         called could not tell whether it was done.
         """
         loop = asyncio.get_running_loop()
-        for listener in listeners:
-            loop.remove_reader(listener)
+        try:
+            for listener in listeners:
+                loop.remove_reader(listener)
+        except NotImplementedError:  # Windows, whose loop accepts ahead by itself
+            return
         await asyncio.sleep(0)  # those that asyncio accepts at this moment
         waiting = [connection for listener in listeners for connection in _all_waiting(listener)]
         for server in self.servers:

@@ -2,7 +2,7 @@
 
 from redmine_mcp_core.redmine.breaker import Circuit
 from redmine_mcp_core.redmine.client import Redmine
-from redmine_mcp_core.redmine.dates import date_filter
+from redmine_mcp_core.redmine.dates import date_filter, day_of
 from redmine_mcp_core.redmine.errors import (
     AccountLocked,
     BadArgument,
@@ -56,6 +56,7 @@ __all__ = [
     "Unreachable",
     "Unreadable",
     "date_filter",
+    "day_of",
     "find_name",
     "hours_of",
     "search_words",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from redmine_mcp_core.redmine.errors import BadArgument
 
@@ -63,6 +63,23 @@ def date_filter(text: str, *, ahead: bool) -> str:
         f"“{text[:40]}” is no date here. Write it like one of these: {EXAMPLES}, "
         f"{', '.join(word for word in words if word not in ('none', 'any'))}."
     )
+
+
+def day_of(argument: str, text: str, *, ahead: bool) -> str:
+    """A day that is to be set, as Redmine takes it; ``ahead`` where it may lie in the future.
+
+    Yesterday, today and tomorrow are those of UTC: Redmine tells nobody's time zone. Raises
+    ``BadArgument`` that names the argument.
+    """
+    days = {"yesterday": -1, "today": 0} | ({"tomorrow": 1} if ahead else {})
+    wanted = text.strip().casefold()
+    if wanted in days:
+        return (datetime.now(UTC).date() + timedelta(days=days[wanted])).isoformat()
+    try:
+        return date.fromisoformat(wanted).isoformat()
+    except ValueError:
+        known = ", ".join(days)
+        raise BadArgument(f"{argument} is a day, such as 2026-01-31, or {known}.") from None
 
 
 def _comparison(operator: str, first: date, last: date) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+
 import pytest
 
-from redmine_mcp_core import BadArgument, date_filter
+from redmine_mcp_core import BadArgument, date_filter, day_of
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,21 @@ def test_what_is_no_date_is_refused(text: str) -> None:
     """Before Redmine would take it for another one."""
     with pytest.raises(BadArgument):
         date_filter(text, ahead=True)
+
+
+def test_a_day_to_set() -> None:
+    """As it is written, or in a word, which is about the day of UTC."""
+    before = datetime.now(UTC).date()
+    days = [date.fromisoformat(day_of("due", word, ahead=True)) for word in ("Today ", "tomorrow")]
+    after = datetime.now(UTC).date()
+
+    assert day_of("due", " 2026-01-31", ahead=False) == "2026-01-31"
+    assert before <= days[0] <= after
+    assert days[0] < days[1]
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-02-30", "31.1.2026", ""])
+def test_what_is_no_day_to_set(text: str) -> None:
+    """The answer names the argument, and the words that would do: none ahead of today here."""
+    with pytest.raises(BadArgument, match=r"spent_on is a day, .* or yesterday, today\.$"):
+        day_of("spent_on", text, ahead=False)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from redmine_mcp_core import BadArgument, Redmine, find_name, line
+from redmine_mcp_core import BadArgument, Redmine, day_of, find_name, line
 from redmine_mcp_issues.attributes import ATTRIBUTES, Attribute, Value, value_of
 from redmine_mcp_issues.custom import field_values
 from redmine_mcp_issues.people import person
@@ -16,7 +15,6 @@ SUBJECT_CHARACTERS = 255
 """app/models/issue.rb, ``validates_length_of :subject``."""
 
 _DATES = {"start_date", "due_date"}
-_DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _ALWAYS_SET = {"tracker", "status", "priority", "subject"}
 """What no issue is without."""
 
@@ -86,19 +84,7 @@ async def _resolved(
             raise BadArgument("parent is the number of an issue, such as 12.")
         return int(text.removeprefix("#")), f"#{text.removeprefix('#')}"
     if attribute.argument in _DATES:
-        return day_of(attribute.argument, text), ""
+        return day_of(attribute.argument, text, ahead=True), ""
     if attribute.argument == "subject" and len(text) > SUBJECT_CHARACTERS:
         raise BadArgument(f"The subject has {len(text)} characters; {SUBJECT_CHARACTERS} fit.")
     return given, ""
-
-
-def day_of(argument: str, text: str) -> str:
-    """A day as Redmine takes it; today is that of UTC. Raises ``BadArgument``."""
-    wanted = text.strip().casefold()
-    if wanted in _DAYS:
-        return (datetime.now(UTC).date() + timedelta(days=_DAYS[wanted])).isoformat()
-    try:
-        return date.fromisoformat(wanted).isoformat()
-    except ValueError:
-        known = ", ".join(_DAYS)
-        raise BadArgument(f"{argument} is a day, such as 2026-01-31, or {known}.") from None

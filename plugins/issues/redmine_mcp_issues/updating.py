@@ -21,6 +21,7 @@ from redmine_mcp_core import (
     NotFound,
     Redmine,
     RedmineError,
+    day_of,
     line,
     replaced,
 )
@@ -39,7 +40,7 @@ from redmine_mcp_issues.checks import (
     explained,
     without_asking,
 )
-from redmine_mcp_issues.draft import Draft, day_of, draft_of
+from redmine_mcp_issues.draft import Draft, draft_of
 from redmine_mcp_issues.linking import relate, seen, watch
 from redmine_mcp_issues.links import RelationChange, relation_changes, relation_id, watcher_changes
 from redmine_mcp_issues.reaching import issue_of
@@ -206,7 +207,7 @@ async def _time_entry(redmine: Redmine, time: Time) -> dict[str, Any]:
             names = ", ".join(line(activity["name"]) for activity in activities)
             raise BadArgument(f"log_hours needs an activity, one of: {names}.")
     if time.day:
-        entry["spent_on"] = day_of("log_date", time.day)
+        entry["spent_on"] = day_of("log_date", time.day, ahead=True)
     return entry
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from redmine_mcp_core import BadArgument, Forbidden, Redmine, find_name, line
+from redmine_mcp_core import Forbidden, Redmine, day_of, find_name, line
 from redmine_mcp_time.arguments import issue_number, number
 from redmine_mcp_time.fields import field_values, values_in
 from redmine_mcp_time.rows import minutes_of, shown
@@ -24,7 +23,6 @@ LABELS = {
     "user_id": "User",
 }
 """By attribute of a write (app/models/time_entry.rb, ``safe_attributes``)."""
-_DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ async def body_of(redmine: Redmine, wishes: Wishes, place: int | None) -> dict[s
     if wishes.activity is not None:
         body["activity_id"] = await activity_id(redmine, wishes.activity, place)
     if wishes.spent_on is not None:
-        body["spent_on"] = day_of(wishes.spent_on)
+        body["spent_on"] = day_of("spent_on", wishes.spent_on, ahead=False)
     if wishes.comments is not None:
         body["comments"] = wishes.comments
     if wishes.user is not None:
@@ -103,17 +101,6 @@ async def user_id(redmine: Redmine, wanted: str | int, place: int | None) -> int
         return int((await redmine.learned("me", redmine.account))["id"])
     given = number(text)
     return given or find_name("members", await redmine.names("members", place or ""), text)
-
-
-def day_of(text: str) -> str:
-    """A day as Redmine takes it; yesterday is that of UTC. Raises ``BadArgument``."""
-    wanted = text.strip().casefold()
-    if wanted in _DAYS_AGO:
-        return str(datetime.now(UTC).date() - timedelta(days=_DAYS_AGO[wanted]))
-    try:
-        return date.fromisoformat(wanted).isoformat()
-    except ValueError:
-        raise BadArgument("spent_on is a day such as 2026-01-31, today or yesterday.") from None
 
 
 def held(entry: Entry) -> dict[str, Value]:

@@ -126,7 +126,7 @@ async def test_a_project_may_have_activities_of_its_own(
         ({"hours": 1}, "either an issue or a project"),
         ({"hours": 1, "issue": 1, "project": "alpha"}, "either an issue or a project"),
         ({"hours": 1, "issue": "the login"}, "number of an issue"),
-        ({"hours": 1, "issue": 1, "spent_on": "2026-02-30"}, "2026-01-31, today or yesterday"),
+        ({"hours": 1, "issue": 1, "spent_on": "2026-02-30"}, "2026-01-31, or yesterday, today"),
         ({"hours": 1, "issue": 1, "comments": "x" * 1025}, "at most 1024"),
     ],
 )
