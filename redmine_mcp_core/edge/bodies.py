@@ -21,9 +21,6 @@ MAX_DEPTH = 64
 BODY_SECONDS = 20.0
 """How long a client may take to send its request."""
 
-BODY = "redmine_mcp.body"
-"""Where in the scope the whole body stands, for what has to look into it later."""
-
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 """A string in JSON. One that does not end is one as well, so that no text is read twice."""
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
@@ -63,7 +60,6 @@ class Bodies:
             answer = refuse(scope, refused.status, "invalid_request", str(refused))
             await answer(scope, receive, send)
             return
-        scope[BODY] = body
         await self._app(scope, replayed(body, receive), send)
 
     async def _read(self, receive: Receive, limit: int, length: int) -> bytes:

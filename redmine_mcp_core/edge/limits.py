@@ -7,18 +7,15 @@ draft (draft-ietf-httpapi-ratelimit-headers).
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import parse_qs, unquote_plus
 
 from cachetools import LRUCache
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from redmine_mcp_core.edge.answers import refuse
-from redmine_mcp_core.edge.bodies import BODY
 from redmine_mcp_core.edge.counting import Excess, SharedCounts
 from redmine_mcp_core.edge.networks import holder_of, parse_address
 
@@ -151,9 +148,9 @@ class CallerLimits:
         self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (area := area_of(scope["path"])) is not None:
-            for per, whom in callers(scope, area):
-                if excess := await self._limiter.excess(area, per, whom):
+        if scope["type"] == "http" and area_of(scope["path"]) is Area.CALLS:
+            for per, whom in _callers(scope):
+                if excess := await self._limiter.excess(Area.CALLS, per, whom):
                     if per is Per.USER:
                         self._limiter.refuse_token(scope, excess.seconds)
                     await _too_many(scope, excess.seconds)(scope, receive, send)
@@ -174,32 +171,12 @@ def countable(scope: Scope) -> str | None:
     return holder_of(text)
 
 
-def callers(scope: Scope, area: Area) -> Iterator[tuple[Per, str]]:
-    """The user and the client of a request, as far as it shows them."""
-    if area is Area.TOKENS:
-        if client := _client_id(scope):
-            yield Per.CLIENT, client
-        return
+def _callers(scope: Scope) -> Iterator[tuple[Per, str]]:
+    """The user and the client of a request whose token is verified."""
     token = getattr(scope.get("user"), "access_token", None)
-    if token is not None and area is Area.CALLS:
+    if token is not None:
         yield Per.USER, f"{(token.claims or {}).get('iss', '')} {token.subject}"
         yield Per.CLIENT, token.client_id
-
-
-def _client_id(scope: Scope) -> str | None:
-    """From HTTP Basic or from the form (RFC 6749, section 2.3.1)."""
-    scheme, _, credentials = (_authorization(scope) or b"").partition(b" ")
-    if scheme.lower() == b"basic":
-        try:
-            text = base64.b64decode(credentials, validate=True).decode()
-        except ValueError:
-            return None
-        return unquote_plus(text.partition(":")[0]) or None
-    try:
-        form = parse_qs(scope.get(BODY, b"").decode(), max_num_fields=50)
-    except ValueError:
-        return None
-    return form.get("client_id", [""])[0] or None
 
 
 def _authorization(scope: Scope) -> bytes | None:

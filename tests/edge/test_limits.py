@@ -323,27 +323,6 @@ async def test_a_flooding_user_is_not_verified_again(store: Store, clock: Clock)
     assert (verified, edge.signed_in.verified) == (5, 6)
 
 
-@pytest.mark.parametrize(
-    "request_of",
-    [
-        {"data": {"client_id": "claude", "grant_type": "refresh_token"}},
-        {"headers": {"Authorization": "Basic Y2xhdWRlOnNlY3JldA=="}},
-    ],
-    ids=["form", "basic"],
-)
-async def test_a_client_is_limited_at_the_token_endpoint(
-    store: Store, clock: Clock, request_of: dict[str, Any]
-) -> None:
-    """Wherever it asks from; by the form or by HTTP Basic."""
-    edge = Edge(store, clock, {(Area.TOKENS, Per.CLIENT): 2})
-    for number in range(2):
-        await edge.post("/token", address=f"198.51.100.{number}", **request_of)
-    again = await edge.post("/token", address="198.51.100.9", **request_of)
-    other = await edge.post("/token", data={"client_id": "other"})
-
-    assert (again.status_code, other.status_code) == (429, 200)
-
-
 async def test_areas_have_limits_of_their_own(store: Store, clock: Clock) -> None:
     """Who has registered too often still signs in and works."""
     edge = Edge(store, clock, {(area, Per.ADDRESS): 2 for area in Area})
