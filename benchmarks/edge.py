@@ -23,7 +23,7 @@ from store_scale import CLIENT, HEADERS, LONG, PING, SCOPES, USER, pointer, redm
 
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
 from redmine_mcp_core.http import create_app
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.server import open_host

@@ -25,9 +25,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from redmine_mcp_sandbox import Sandbox
 from redmine_mcp_sandbox.seed import load_seed
 
-from redmine_mcp_core import calls
 from redmine_mcp_core.http import create_app
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp import calls
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability import requests, traces
 from redmine_mcp_core.observability.audit import Audit
 from redmine_mcp_core.observability.logs import configure_logging

@@ -32,7 +32,7 @@ from fastmcp import Client
 from fastmcp.client.transports import FastMCPTransport
 from redmine_mcp_sandbox import Sandbox
 
-from redmine_mcp_core.hello import INSTRUCTIONS
+from redmine_mcp_core.mcp.hello import INSTRUCTIONS
 from redmine_mcp_core.testing import client_for, seen_by_model, text_of
 
 WRITTEN_TO = Path(__file__).with_suffix(".json")

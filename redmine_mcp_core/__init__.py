@@ -10,24 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from redmine_mcp_core.arguments import Said
     from redmine_mcp_core.auth.caller import Caller
-    from redmine_mcp_core.components import API_VERSION, Components, Plugin, hookimpl
-    from redmine_mcp_core.confirmation import NotDeleted, StandsOtherwise, confirmed
-    from redmine_mcp_core.current import (
-        CurrentCaller,
-        CurrentLocalFiles,
-        CurrentNotebook,
-        CurrentProgress,
-        CurrentRedmine,
-        Progress,
-    )
-    from redmine_mcp_core.declaration import Effect
     from redmine_mcp_core.demo import DemoAccount, DemoRedmine
     from redmine_mcp_core.events import Event, EventKind, Refusal, ToolCall
-    from redmine_mcp_core.idempotency import fingerprint, once
-    from redmine_mcp_core.local_files import LocalFiles
-    from redmine_mcp_core.notebook import Notebook
     from redmine_mcp_core.observability.health import HealthReport
     from redmine_mcp_core.observability.plugin_metrics import PluginMetrics
     from redmine_mcp_core.redmine import (
@@ -49,7 +34,6 @@ if TYPE_CHECKING:
         search_words,
         segment,
     )
-    from redmine_mcp_core.replacing import Edit, replaced
     from redmine_mcp_core.results import (
         Image,
         Quotation,
@@ -73,29 +57,45 @@ if TYPE_CHECKING:
         TokenStore,
         TokenStoreBackend,
     )
+    from redmine_mcp_core.tools.arguments import Said
+    from redmine_mcp_core.tools.components import API_VERSION, Components, Plugin, hookimpl
+    from redmine_mcp_core.tools.confirmation import NotDeleted, StandsOtherwise, confirmed
+    from redmine_mcp_core.tools.current import (
+        CurrentCaller,
+        CurrentLocalFiles,
+        CurrentNotebook,
+        CurrentProgress,
+        CurrentRedmine,
+        Progress,
+    )
+    from redmine_mcp_core.tools.declaration import Effect
+    from redmine_mcp_core.tools.idempotency import fingerprint, once
+    from redmine_mcp_core.tools.local_files import LocalFiles
+    from redmine_mcp_core.tools.notebook import Notebook
+    from redmine_mcp_core.tools.replacing import Edit, replaced
 
 _PLACES = {
-    "arguments": "Said",
     "auth.caller": "Caller",
-    "components": "API_VERSION Components Plugin hookimpl",
-    "confirmation": "NotDeleted StandsOtherwise confirmed",
-    "current": "CurrentCaller CurrentLocalFiles CurrentNotebook CurrentProgress CurrentRedmine "
-    "Progress",
-    "declaration": "Effect",
     "demo": "DemoAccount DemoRedmine",
     "events": "Event EventKind Refusal ToolCall",
-    "idempotency": "fingerprint once",
-    "local_files": "LocalFiles",
-    "notebook": "Notebook",
     "observability.health": "HealthReport",
     "observability.plugin_metrics": "PluginMetrics",
     "redmine": "MAX_PAGE_SIZE MOST_SEARCH_WORDS BadArgument Conflict Forbidden Invalid "
     "MissingScope NotFound Redmine RedmineError Unreadable date_filter day_of find_name hours_of "
     "search_words segment",
-    "replacing": "Edit replaced",
     "results": "Image Quotation Result cut_text line quoted readable shorten visible",
     "storage": "Change Concern Record RecordStore Row StoreError StoreUnavailable TextStore "
     "TokenStore TokenStoreBackend",
+    "tools.arguments": "Said",
+    "tools.components": "API_VERSION Components Plugin hookimpl",
+    "tools.confirmation": "NotDeleted StandsOtherwise confirmed",
+    "tools.current": "CurrentCaller CurrentLocalFiles CurrentNotebook CurrentProgress "
+    "CurrentRedmine Progress",
+    "tools.declaration": "Effect",
+    "tools.idempotency": "fingerprint once",
+    "tools.local_files": "LocalFiles",
+    "tools.notebook": "Notebook",
+    "tools.replacing": "Edit replaced",
 }
 """Which module each name comes from; ``tests/test_exports.py`` holds it to the imports above."""
 _PLACE_OF = {name: module for module, names in _PLACES.items() for name in names.split()}

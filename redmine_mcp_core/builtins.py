@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redmine_mcp_core.components import API_VERSION, hookimpl
 from redmine_mcp_core.events import Event, Refusal, ToolCall
 from redmine_mcp_core.observability.audit import Audit
 from redmine_mcp_core.observability.counting import count
@@ -12,8 +11,8 @@ from redmine_mcp_core.observability.health import HealthReport
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.redmine import Gateway, MissingScope, NotFound, RedmineError, Unauthorized
-from redmine_mcp_core.selection import Offer
 from redmine_mcp_core.storage import StoreError, TokenStore, TokenStoreBackend, memory_backend
+from redmine_mcp_core.tools.components import API_VERSION, hookimpl
 
 _HEALTH, _SAMPLE = "health", "sample"
 PROBE_SECONDS = 3.0
@@ -48,20 +47,6 @@ class ScopeRule:
                 f"This account may only read, and {call.declaration.name} would change something.",
                 code="read_only",
             )
-
-
-class OfferRule:
-    """A tool that is not offered is not called either, whoever knows its name."""
-
-    api_version = API_VERSION
-
-    def __init__(self, offer: Offer) -> None:
-        self._offer = offer
-
-    @hookimpl
-    def before_tool_call(self, call: ToolCall) -> None:
-        if reason := self._offer.refusal(call.declaration):
-            raise Refusal(reason, code="not_offered")
 
 
 class EventCounter:

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from redmine_mcp_core.auth.caller import Caller
-from redmine_mcp_core.declaration import Effect, ToolDeclaration
 from redmine_mcp_core.observability.correlation import current_request_id
+from redmine_mcp_core.tools.declaration import Effect, ToolDeclaration
 
 
 class EventKind(StrEnum):

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Sequence
 
 import pluggy
 
-from redmine_mcp_core.components import Components
 from redmine_mcp_core.demo import DemoRedmine
 from redmine_mcp_core.events import Event, ToolCall
 from redmine_mcp_core.observability.health import HealthReport
 from redmine_mcp_core.observability.plugin_metrics import PluginMetrics
 from redmine_mcp_core.storage import TokenStoreBackend
+from redmine_mcp_core.tools.components import Components
 
 PROJECT = "redmine_mcp"
 

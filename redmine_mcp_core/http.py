@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from redmine_mcp_core.auth import forward, metadata
 from redmine_mcp_core.auth.answers import cannot_ask
 from redmine_mcp_core.auth.unauthorized import Unauthorized
+from redmine_mcp_core.clients.front import front, opened_in_a_browser
 from redmine_mcp_core.edge.answers import refuse
 from redmine_mcp_core.edge.bodies import Bodies
 from redmine_mcp_core.edge.counting import SharedCounts
@@ -35,7 +36,6 @@ from redmine_mcp_core.edge.networks import Networks
 from redmine_mcp_core.edge.overload import Overload
 from redmine_mcp_core.edge.readiness import Closing, Endpoint, Operators, Readiness, health, ready
 from redmine_mcp_core.events import Event, EventKind
-from redmine_mcp_core.front import front, opened_in_a_browser
 from redmine_mcp_core.observability.requests import ObservedRequests, on_failure
 from redmine_mcp_core.server import Host
 from redmine_mcp_core.settings import MCP_PATH

@@ -19,17 +19,17 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from redmine_mcp_core.auth.api_keys import API_KEY, credential_of
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.auth.identity import identity as identity_of
-from redmine_mcp_core.current import Identity
-from redmine_mcp_core.hello import bare_mcp
-from redmine_mcp_core.index import ComponentIndex
-from redmine_mcp_core.local_files import NO_LOCAL_FILES, LocalFiles
-from redmine_mcp_core.mcp_server import furnish
-from redmine_mcp_core.notebook import Notebook
+from redmine_mcp_core.mcp.building import furnish
+from redmine_mcp_core.mcp.hello import bare_mcp
+from redmine_mcp_core.mcp.index import ComponentIndex
+from redmine_mcp_core.mcp.selection import Selection
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import Gateway, OnlyProjects, Redmine, RedmineError, Unauthorized
-from redmine_mcp_core.selection import Selection
 from redmine_mcp_core.settings import Settings, SettingsError, own_key
 from redmine_mcp_core.storage import MemoryStore
+from redmine_mcp_core.tools.current import Identity
+from redmine_mcp_core.tools.local_files import NO_LOCAL_FILES, LocalFiles
+from redmine_mcp_core.tools.notebook import Notebook
 
 CLIENT_ID = "stdio"
 KEY_REFUSED = (

@@ -17,7 +17,6 @@ from typing import Any
 import pluggy
 
 from redmine_mcp_core import hookspecs
-from redmine_mcp_core.components import API_VERSION, Components
 from redmine_mcp_core.demo import DemoRedmine
 from redmine_mcp_core.events import Event, ToolCall
 from redmine_mcp_core.observability.health import HealthReport
@@ -25,6 +24,7 @@ from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.observability.plugin_metrics import PluginMetrics
 from redmine_mcp_core.observability.tracebacks import described
 from redmine_mcp_core.storage import TokenStoreBackend
+from redmine_mcp_core.tools.components import API_VERSION, Components
 
 GROUP = hookspecs.PROJECT
 """The entry-point group that plugins announce themselves in."""

@@ -12,9 +12,10 @@ from fastmcp import FastMCP
 from starlette.middleware import Middleware
 
 from redmine_mcp_core.builtins import AuditTrail, health_plugins
-from redmine_mcp_core.index import ComponentIndex
 from redmine_mcp_core.keys import encrypted
-from redmine_mcp_core.mcp_server import build_mcp
+from redmine_mcp_core.mcp.building import build_mcp
+from redmine_mcp_core.mcp.index import ComponentIndex
+from redmine_mcp_core.mcp.selection import Selection
 from redmine_mcp_core.observability.audit import Audit, Write, appending_to, to_log
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.observability.outgoing import observed_by
@@ -23,7 +24,6 @@ from redmine_mcp_core.observability.traces import tracing
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import Circuit, Gateway
 from redmine_mcp_core.seams import UPSTREAM_TOKENS
-from redmine_mcp_core.selection import Selection
 from redmine_mcp_core.settings import Settings, SettingsError
 from redmine_mcp_core.storage import (
     StoreError,

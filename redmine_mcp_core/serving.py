@@ -11,11 +11,11 @@ from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 
+from redmine_mcp_core.clients.greeting import greeting
 from redmine_mcp_core.demo import DemoAccount
 from redmine_mcp_core.edge.stopping import CalmServer
 from redmine_mcp_core.edge.tls import CannotUse, Tls
-from redmine_mcp_core.greeting import greeting
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins

@@ -25,11 +25,11 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from redmine_mcp_core.clients.front import front
 from redmine_mcp_core.edge.readiness import Readiness
 from redmine_mcp_core.edge.settings import Words
-from redmine_mcp_core.front import front
 from redmine_mcp_core.http import create_app
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.health import HealthReport
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins

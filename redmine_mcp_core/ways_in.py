@@ -17,17 +17,17 @@ from redmine_mcp_core.auth.header import HeaderAuth
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
 from redmine_mcp_core.auth.step_up import StepUp
 from redmine_mcp_core.auth.verifier import RedmineTokenVerifier
-from redmine_mcp_core.current import Identity
-from redmine_mcp_core.declaration import ADMIN
 from redmine_mcp_core.events import Event
-from redmine_mcp_core.index import ComponentIndex
-from redmine_mcp_core.notebook import Notebook
+from redmine_mcp_core.mcp.index import ComponentIndex
+from redmine_mcp_core.mcp.selection import Selection
+from redmine_mcp_core.mcp.surface import CALL
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.redmine import Fence, Gateway, OnlyProjects, Redmine
-from redmine_mcp_core.selection import Selection
 from redmine_mcp_core.settings import Settings
 from redmine_mcp_core.storage import TokenStore
-from redmine_mcp_core.surface import CALL
+from redmine_mcp_core.tools.current import Identity
+from redmine_mcp_core.tools.declaration import ADMIN
+from redmine_mcp_core.tools.notebook import Notebook
 
 
 @dataclass(frozen=True, slots=True)

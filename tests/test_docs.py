@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 from cyclopts import App
 
-from redmine_mcp_core import cli, docs
+from redmine_mcp_core import cli
+from redmine_mcp_core.docs import tables as docs
 from redmine_mcp_core.settings import Settings
 from redmine_mcp_core.several import OWN, setting_of
 

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from redmine_mcp_core import Event, Plugin, PluginMetrics, Result, hookimpl
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import OURS, Plugins, package_of
 

@@ -26,11 +26,11 @@ from redmine_mcp_core import (
 )
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.builtins import builtin_plugins
-from redmine_mcp_core.components import Components
-from redmine_mcp_core.declaration import Effect, ToolDeclaration
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import PluginProblem, Plugins
 from redmine_mcp_core.testing.client import Announced
+from redmine_mcp_core.tools.components import Components
+from redmine_mcp_core.tools.declaration import Effect, ToolDeclaration
 
 OURS = ["issues", "projects", "prompts", "sandbox", "storage_redis", "storage_sqlite"]
 

@@ -31,7 +31,7 @@ from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 
 from redmine_mcp_core import Plugin, Result
-from redmine_mcp_core.index import ComponentIndex
+from redmine_mcp_core.mcp.index import ComponentIndex
 from redmine_mcp_core.seams import (
     CSRF_TOKEN,
     DocumentFetcher,

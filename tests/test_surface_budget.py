@@ -14,7 +14,7 @@ from fastmcp.client.transports import FastMCPTransport
 from mcp_types import Icon
 from redmine_mcp_sandbox import Sandbox
 
-from redmine_mcp_core.hello import INSTRUCTIONS
+from redmine_mcp_core.mcp.hello import INSTRUCTIONS
 from redmine_mcp_core.testing import client_for, seen_by_model
 
 MOST_TOOLS = 25

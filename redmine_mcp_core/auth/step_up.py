@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from redmine_mcp_core.replaying import replayed
+from redmine_mcp_core.edge.replaying import replayed
 from redmine_mcp_core.settings import MCP_PATH
 
 SESSION = "session"

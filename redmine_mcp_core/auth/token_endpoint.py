@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from redmine_mcp_core.auth.accounts import ServiceAccounts
 from redmine_mcp_core.auth.answers import NOT_STORED, refused
 from redmine_mcp_core.auth.client_auth import ClientSecret, unknown_client
-from redmine_mcp_core.replaying import replayed
+from redmine_mcp_core.edge.replaying import replayed
 
 PATH = "/token"
 CLIENT_CREDENTIALS = "client_credentials"

@@ -27,7 +27,7 @@ from redmine_mcp_core.auth.accounts import (
 from redmine_mcp_core.commands.console import err, fail, out, run
 from redmine_mcp_core.commands.opened import opened
 from redmine_mcp_core.keys import encrypted
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.redmine import Credential, Gateway, Redmine, RedmineError, Unauthorized
 from redmine_mcp_core.settings import Settings, load_settings

@@ -23,13 +23,13 @@ from redmine_mcp_core.checks.plugins import installed
 from redmine_mcp_core.checks.redmine import Look, look_at
 from redmine_mcp_core.checks.store import token_store
 from redmine_mcp_core.commands.console import ask, out
-from redmine_mcp_core.index import ComponentIndex
 from redmine_mcp_core.keys import encrypted
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
+from redmine_mcp_core.mcp.index import ComponentIndex
+from redmine_mcp_core.mcp.selection import Selection
 from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
-from redmine_mcp_core.selection import Selection
 from redmine_mcp_core.settings import (
     Settings,
     SettingsError,

@@ -25,14 +25,14 @@ from rich.table import Table
 from redmine_mcp_core.checks import Finding, State, application, env_file, fail, person
 from redmine_mcp_core.checks.form import TICKED, boxes
 from redmine_mcp_core.checks.redmine import Look, look_at
-from redmine_mcp_core.clients import CLIENTS, KEY_FILE, YOUR_KEY, Server
-from redmine_mcp_core.clients import Way as Stdio
+from redmine_mcp_core.clients.front import server_of
+from redmine_mcp_core.clients.greeting import configuration, own_command, typed_command
+from redmine_mcp_core.clients.table import CLIENTS, KEY_FILE, YOUR_KEY, Server
+from redmine_mcp_core.clients.table import Way as Stdio
 from redmine_mcp_core.commands.console import agreed, ask, ask_secret, is_interactive, out
 from redmine_mcp_core.commands.console import fail as say_wrong
 from redmine_mcp_core.commands.doctor import show, try_sign_in, wanted_scopes
-from redmine_mcp_core.front import server_of
-from redmine_mcp_core.greeting import configuration, own_command, typed_command
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins

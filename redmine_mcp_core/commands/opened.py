@@ -14,7 +14,7 @@ from rich.progress import (
 )
 
 from redmine_mcp_core.commands.console import err
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.storage import RecordStore, Tally, open_store
 

@@ -11,10 +11,10 @@ from rich.table import Table
 
 from redmine_mcp_core.checks.form import boxes
 from redmine_mcp_core.commands.console import out
-from redmine_mcp_core.declaration import ADMIN
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.observability.metrics import Metrics
+from redmine_mcp_core.tools.declaration import ADMIN
 
 
 def plugins(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:

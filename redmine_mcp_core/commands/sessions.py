@@ -18,7 +18,7 @@ from rich.table import Table
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
 from redmine_mcp_core.auth.sessions import Session, stored_sessions
 from redmine_mcp_core.commands.console import agreed, err, fail, is_interactive, out, run
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.server import open_host
 from redmine_mcp_core.settings import Settings

@@ -7,8 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Column, Table
 
-from redmine_mcp_core import docs
 from redmine_mcp_core.commands.console import out
+from redmine_mcp_core.docs import tables as docs
 
 
 def settings(*, markdown: Annotated[bool, Parameter(negative="")] = False) -> int:

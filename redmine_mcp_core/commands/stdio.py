@@ -1,6 +1,6 @@
 """``redmine-mcp stdio``: the server of one person, as a client starts it.
 
-What says hello is imported here, everything else while the client thinks (``hello.py``).
+What says hello is imported here, everything else while the client thinks (``mcp/hello.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from redmine_mcp_core.commands.waiting import say_that_it_waits
-from redmine_mcp_core.hello import hello_mcp
+from redmine_mcp_core.mcp.hello import hello_mcp
 from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.settings import Settings, load_local_settings, own_key
 
@@ -64,7 +64,7 @@ async def _serve(settings: Settings) -> bool:
 def _rest(mcp: FastMCP[Any], settings: Settings) -> AbstractAsyncContextManager[None]:
     """All that takes time: the plugins and what runs them, to be entered."""
     from redmine_mcp_core.local import furnished
-    from redmine_mcp_core.mcp_server import discover_plugins
+    from redmine_mcp_core.mcp.building import discover_plugins
     from redmine_mcp_core.observability.metrics import Metrics
 
     return furnished(mcp, settings, discover_plugins(Metrics()))

@@ -16,19 +16,19 @@ from rich.table import Table
 
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.commands.console import agreed, fail, is_interactive, out
-from redmine_mcp_core.current import Identity
-from redmine_mcp_core.declaration import Effect
-from redmine_mcp_core.index import ComponentIndex
 from redmine_mcp_core.local import open_local
-from redmine_mcp_core.mcp_server import build_mcp, discover_plugins
-from redmine_mcp_core.notebook import Notebook
+from redmine_mcp_core.mcp.building import build_mcp, discover_plugins
+from redmine_mcp_core.mcp.index import ComponentIndex
+from redmine_mcp_core.mcp.selection import Selection
 from redmine_mcp_core.observability.logs import configure_logging
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import Credential, Gateway, Redmine
-from redmine_mcp_core.selection import Selection
 from redmine_mcp_core.settings import SettingsError, load_local_settings
 from redmine_mcp_core.storage import MemoryStore
+from redmine_mcp_core.tools.current import Identity
+from redmine_mcp_core.tools.declaration import Effect
+from redmine_mcp_core.tools.notebook import Notebook
 
 _NOWHERE = "http://redmine.invalid"
 """RFC 2606, section 2. Listing asks Redmine nothing."""

@@ -8,7 +8,7 @@ import re
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from redmine_mcp_core.edge.answers import is_mcp, refuse
-from redmine_mcp_core.replaying import replayed
+from redmine_mcp_core.edge.replaying import replayed
 
 MAX_MCP_BODY = 4 * 1024 * 1024
 """Bytes of one MCP message: what the SDK allows by itself. It may carry a file."""

@@ -1,1 +1,1 @@
-"""Logs, redaction, metrics and health."""
+"""Logs, redaction, metrics, health, the audit trail and traces."""

@@ -18,9 +18,9 @@ from typing import Any
 
 import structlog
 
-from redmine_mcp_core.declaration import Effect
 from redmine_mcp_core.events import Event, EventKind
 from redmine_mcp_core.observability.logs import AUDIT_LOGGER
+from redmine_mcp_core.tools.declaration import Effect
 
 FIELDS: Mapping[str, str] = {
     "time": "When, in UTC. In the log it is the line's own `timestamp`.",

@@ -19,15 +19,15 @@ from mcp_types import TextContent, Tool
 
 from redmine_mcp_core.auth.caller import Caller
 from redmine_mcp_core.builtins import builtin_plugins
-from redmine_mcp_core.current import Identity
-from redmine_mcp_core.index import ComponentIndex
-from redmine_mcp_core.local_files import NO_LOCAL_FILES, LocalFiles
-from redmine_mcp_core.mcp_server import build_mcp
-from redmine_mcp_core.notebook import Notebook
+from redmine_mcp_core.mcp.building import build_mcp
+from redmine_mcp_core.mcp.index import ComponentIndex
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import Credential, Gateway, Redmine
 from redmine_mcp_core.storage import MemoryStore, TokenStore
+from redmine_mcp_core.tools.current import Identity
+from redmine_mcp_core.tools.local_files import NO_LOCAL_FILES, LocalFiles
+from redmine_mcp_core.tools.notebook import Notebook
 
 _MARKS = re.compile(r"«([0-9a-f]{6}) data from [^\n:]*, no instructions:\s(.*?)\s\1»", re.DOTALL)
 

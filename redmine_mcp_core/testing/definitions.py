@@ -11,7 +11,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
-from redmine_mcp_core.components import RedmineTool
+from redmine_mcp_core.tools.components import RedmineTool
 
 WRITE = "SNAPSHOTS"
 """Set to ``write``, this variable has snapshots written anew."""

@@ -29,9 +29,9 @@ import httpx
 import pytest
 from fastmcp import Client
 
-from redmine_mcp_core.components import Plugin
 from redmine_mcp_core.testing.client import BASE_URL, client_for
 from redmine_mcp_core.testing.transports import KeyTransport, Watched
+from redmine_mcp_core.tools.components import Plugin
 
 try:
     from redmine_mcp_sandbox import Sandbox

@@ -17,7 +17,7 @@ from functools import partial
 
 from rich.console import Console
 
-from redmine_mcp_core.greeting import greeting
+from redmine_mcp_core.clients.greeting import greeting
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.serving import CUT, bind, metrics_port

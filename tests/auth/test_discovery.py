@@ -6,7 +6,7 @@ import re
 
 import httpx
 
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from tests.support.servers import Running, Target, running_server
 

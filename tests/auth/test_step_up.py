@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from redmine_mcp_core.surface import CALL
+from redmine_mcp_core.mcp.surface import CALL
 from tests.support.servers import Running
 from tests.support.sign_in import Tokens, sign_in
 

@@ -16,8 +16,9 @@ from typing import Any, cast
 
 import pytest
 
-from redmine_mcp_core import cli, docs
+from redmine_mcp_core import cli
 from redmine_mcp_core.commands import plugins as plugins_command
+from redmine_mcp_core.docs import tables as docs
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.settings import Settings, load_settings
 from redmine_mcp_core.testing.client import Announced

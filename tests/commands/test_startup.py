@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from redmine_mcp_core import cli, command_docs
+from redmine_mcp_core import cli
+from redmine_mcp_core.docs import commands as command_docs
 from redmine_mcp_core.local import open_local
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.settings import load_settings
 from tests.support.command_line import Run, command_line
@@ -81,7 +82,7 @@ def test_stdio_imports_little_before_it_says_hello(tmp_path: Path) -> None:
     FastMCP itself imports uvicorn and starlette.
     """
     code = (
-        "import sys, json\nfrom redmine_mcp_core import hello\n"
+        "import sys, json\nfrom redmine_mcp_core.mcp import hello\n"
         "def tell(self):\n"
         "    print(json.dumps(sorted(sys.modules)), file=sys.stderr, flush=True)\n"
         "hello.RestLater.begin = tell\n"

@@ -14,7 +14,7 @@ from rich.console import Console
 from redmine_mcp_core import cli
 from redmine_mcp_core.commands import console, opened
 from redmine_mcp_core.keys import encrypted
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.server import open_host
 from redmine_mcp_core.settings import load_settings

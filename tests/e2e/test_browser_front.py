@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redmine_mcp_core.clients import CLIENTS
+from redmine_mcp_core.clients.table import CLIENTS
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.several import open_each
 from tests.e2e.chromium import Person, chromium

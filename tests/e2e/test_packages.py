@@ -19,7 +19,7 @@ from fastmcp.client.transports import StdioTransport
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 from redmine_mcp_sandbox import Sandbox
 
-from redmine_mcp_core.packages import SCHEMA, server_json
+from redmine_mcp_core.clients.packages import SCHEMA, server_json
 from tests.e2e import npm
 from tests.support.servers import Target
 

@@ -13,10 +13,10 @@ from fastmcp import Client
 from fastmcp.exceptions import ToolError
 
 from redmine_mcp_core import Effect, Event, EventKind
+from redmine_mcp_core.mcp.subjects import objects_of
 from redmine_mcp_core.observability.audit import FIELDS, Audit, appending_to
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.settings import SettingsError
-from redmine_mcp_core.subjects import objects_of
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import sign_in
 

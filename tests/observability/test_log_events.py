@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from redmine_mcp_core.docs import audit_table, events_table, log_events_table
+from redmine_mcp_core.docs.tables import audit_table, events_table, log_events_table
 from redmine_mcp_core.observability.log_events import LOG_EVENTS
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redmine_mcp_core import Event, EventKind, StoreUnavailable
-from redmine_mcp_core.docs import metrics_table
+from redmine_mcp_core.docs.tables import metrics_table
 from redmine_mcp_core.observability.counting import count
 from redmine_mcp_core.observability.metric_table import METRICS, PREFIX
 from redmine_mcp_core.observability.metrics import MOST_SERIES, Metrics

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from redmine_mcp_core.selection import Selection
+from redmine_mcp_core.mcp.selection import Selection
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import (
     refresh,

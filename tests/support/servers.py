@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from redmine_mcp_core.edge.stopping import CalmServer
 from redmine_mcp_core.http import create_app
-from redmine_mcp_core.mcp_server import discover_plugins
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.server import Host, open_host

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from redmine_mcp_core.clients import ANY, CHECKED, CLIENTS, Client, Kind, Recipe, Server, Way
-from redmine_mcp_core.clients import quickest as quickest_for
+from redmine_mcp_core.clients.table import ANY, CHECKED, CLIENTS, Client, Kind, Recipe, Server, Way
+from redmine_mcp_core.clients.table import quickest as quickest_for
 
 NEAR = Server("http://127.0.0.1:8000/mcp")
 """The server of the README: one that somebody tries out."""

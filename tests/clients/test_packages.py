@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from redmine_mcp_core import packages
-from redmine_mcp_core.packages import ASKED, BUNDLED, FURTHER, bundle_project
+from redmine_mcp_core.clients import packages
+from redmine_mcp_core.clients.packages import ASKED, BUNDLED, FURTHER, bundle_project
 from redmine_mcp_core.settings import Settings
 from tests.e2e.npm import CLIENTS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MADE = {"server.json": packages.server_json, "mcpb/manifest.json": packages.manifest}
 
 

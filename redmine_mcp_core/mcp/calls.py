@@ -21,11 +21,10 @@ from fastmcp.tools import Tool, ToolResult
 from fastmcp.tools.base import InputRequiredToolResult
 from mcp_types import CallToolRequestParams, TextContent
 
-from redmine_mcp_core.components import RedmineTool
-from redmine_mcp_core.current import Identity, acting_as, current_identity
-from redmine_mcp_core.declaration import Effect
 from redmine_mcp_core.events import Event, EventKind, Refusal, ToolCall
-from redmine_mcp_core.index import ComponentIndex
+from redmine_mcp_core.mcp.index import ComponentIndex
+from redmine_mcp_core.mcp.selection import Offer
+from redmine_mcp_core.mcp.subjects import objects_of
 from redmine_mcp_core.observability import traces
 from redmine_mcp_core.observability.correlation import (
     accepted,
@@ -36,8 +35,9 @@ from redmine_mcp_core.observability.correlation import (
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.redmine import RedmineError
-from redmine_mcp_core.selection import Offer
-from redmine_mcp_core.subjects import objects_of
+from redmine_mcp_core.tools.components import RedmineTool
+from redmine_mcp_core.tools.current import Identity, acting_as, current_identity
+from redmine_mcp_core.tools.declaration import Effect
 
 Identify = Callable[[], Identity | None]
 """Who makes the present request: a strategy, so that tests and other ways in can bring theirs."""
@@ -203,7 +203,7 @@ def _code(error: Exception) -> str:
         case None if isinstance(error, NotFoundError):
             return "unknown"
         case cause if isinstance(error, FastMCPError):
-            # What a component says to the person it marks as nothing to log (components.py).
+            # What a component says to the person it marks as nothing to log (tools/components.py).
             return "told" if cause is None or error.log_level <= logging.DEBUG else INTERNAL
         case _:
             return INTERNAL

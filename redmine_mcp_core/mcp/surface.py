@@ -18,9 +18,9 @@ from fastmcp.tools import Tool, ToolResult
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from redmine_mcp_core import icons
-from redmine_mcp_core.declaration import Effect
 from redmine_mcp_core.seams import OpenSearch
+from redmine_mcp_core.tools import icons
+from redmine_mcp_core.tools.declaration import Effect
 
 FIND = "find_tools"
 CALL = "call_tool"

@@ -11,7 +11,7 @@ import base64
 
 from mcp_types import Icon
 
-from redmine_mcp_core.declaration import Effect
+from redmine_mcp_core.tools.declaration import Effect
 
 _SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="{colour}"'

@@ -6,7 +6,7 @@ import pytest
 from fastmcp.utilities.versions import VersionSpec
 
 from redmine_mcp_core import Plugin, Result
-from redmine_mcp_core.index import ComponentIndex
+from redmine_mcp_core.mcp.index import ComponentIndex
 
 
 class Answer(Result):

@@ -44,7 +44,7 @@ def bare_mcp(
     auth: AuthProvider | None = None,
     request_state_key: bytes | None = None,
 ) -> FastMCP[Any]:
-    """The server without tools. ``mcp_server.furnish`` brings them."""
+    """The server without tools. ``building.furnish`` brings them."""
     return FastMCP(
         name=NAME,
         instructions=INSTRUCTIONS,

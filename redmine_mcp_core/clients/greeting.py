@@ -11,9 +11,9 @@ from textwrap import indent
 
 from rich.markup import escape
 
-from redmine_mcp_core.clients import Server, quickest
+from redmine_mcp_core.clients.front import server_of
+from redmine_mcp_core.clients.table import Server, quickest
 from redmine_mcp_core.demo import DemoAccount
-from redmine_mcp_core.front import server_of
 from redmine_mcp_core.settings import Settings
 
 

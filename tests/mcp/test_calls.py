@@ -30,8 +30,8 @@ from redmine_mcp_core import (
     ToolCall,
     hookimpl,
 )
-from redmine_mcp_core.current import current_identity
 from redmine_mcp_core.testing import client_for, text_of
+from redmine_mcp_core.tools.current import current_identity
 
 SECRET = "s3cret-canary"
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from fastmcp.server.completions import CompletionReference
 from mcp_types import CompletionArgument, CompletionContext
 
-from redmine_mcp_core.components import Completer
-from redmine_mcp_core.current import current_identity
 from redmine_mcp_core.observability.logs import log
 from redmine_mcp_core.redmine import Redmine, RedmineError
+from redmine_mcp_core.tools.components import Completer
+from redmine_mcp_core.tools.current import current_identity
 
 
 class Completions:

@@ -16,9 +16,9 @@ from fastmcp.dependencies import Depends
 from fastmcp.server.dependencies import get_context
 
 from redmine_mcp_core.auth.caller import Caller
-from redmine_mcp_core.local_files import NO_LOCAL_FILES, LocalFiles
-from redmine_mcp_core.notebook import Notebook
 from redmine_mcp_core.redmine import Redmine
+from redmine_mcp_core.tools.local_files import NO_LOCAL_FILES, LocalFiles
+from redmine_mcp_core.tools.notebook import Notebook
 
 Progress = Callable[[float, float], Awaitable[None]]
 """Tells a client that asked for it how far a call has come: how much is done, and of how much."""

@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from rich.text import Text
 
-from redmine_mcp_core import client_docs
-from redmine_mcp_core.clients import (
+from redmine_mcp_core.clients.greeting import configuration, typed_command
+from redmine_mcp_core.clients.table import (
     ANY,
     CLIENTS,
     YOUR_KEY,
@@ -29,10 +29,10 @@ from redmine_mcp_core.clients import (
     quickest,
     vscode_link,
 )
-from redmine_mcp_core.greeting import configuration, typed_command
+from redmine_mcp_core.docs import clients as client_docs
 from redmine_mcp_core.settings import Settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FAR = Server("https://mcp.example.com/mcp")
 NEAR = Server("http://127.0.0.1:8000/mcp", command=("/opt/my tools/redmine-mcp",))
 AWKWARD = Server("https://mcp.example.com/a+b/[red]/ü?x=1&y=~~~/mcp", name="redmine-intern")

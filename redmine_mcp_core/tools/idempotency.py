@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from redmine_mcp_core.notebook import Notebook
 from redmine_mcp_core.redmine import BadArgument, RedmineError
+from redmine_mcp_core.tools.notebook import Notebook
 
 KEPT_SECONDS = 24 * 3600
 WORKING_SECONDS = 120

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from redmine_mcp_core.auth.header import KEY_HEADER
 from redmine_mcp_core.auth.pages.frame import page, paragraph
 from redmine_mcp_core.auth.pages.words import Words
-from redmine_mcp_core.clients import ANY, CLIENTS, Client, Kind, Recipe, Server, Way
+from redmine_mcp_core.clients.table import ANY, CLIENTS, Client, Kind, Recipe, Server, Way
 from redmine_mcp_core.settings import Settings
 
 INSTALL = "uv tool install redmine-mcp-core"

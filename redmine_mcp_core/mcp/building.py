@@ -8,18 +8,18 @@ from typing import Any
 from fastmcp import FastMCP
 from fastmcp.server.auth import AuthProvider
 
-from redmine_mcp_core.builtins import OfferRule, builtin_plugins
-from redmine_mcp_core.calls import CallMiddleware, Identify
-from redmine_mcp_core.completions import Completions
-from redmine_mcp_core.current import current_identity
-from redmine_mcp_core.hello import bare_mcp
-from redmine_mcp_core.index import ComponentIndex
+from redmine_mcp_core.builtins import builtin_plugins
+from redmine_mcp_core.mcp.calls import CallMiddleware, Identify
+from redmine_mcp_core.mcp.completions import Completions
+from redmine_mcp_core.mcp.hello import bare_mcp
+from redmine_mcp_core.mcp.index import ComponentIndex
+from redmine_mcp_core.mcp.selection import Offer, OfferRule, Selection
+from redmine_mcp_core.mcp.surface import Surface
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
 from redmine_mcp_core.seams import set_input_schema_lookup
-from redmine_mcp_core.selection import Offer, Selection
 from redmine_mcp_core.settings import required_plugins
-from redmine_mcp_core.surface import Surface
+from redmine_mcp_core.tools.current import current_identity
 
 EVERY_TOOL = Selection()
 SHORTEST_WORD = 3

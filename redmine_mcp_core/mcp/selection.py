@@ -13,8 +13,10 @@ from fnmatch import fnmatchcase
 
 from fastmcp.server.dependencies import get_http_headers
 
-from redmine_mcp_core.current import current_identity
-from redmine_mcp_core.declaration import Effect, ToolDeclaration
+from redmine_mcp_core.events import Refusal, ToolCall
+from redmine_mcp_core.tools.components import API_VERSION, hookimpl
+from redmine_mcp_core.tools.current import current_identity
+from redmine_mcp_core.tools.declaration import Effect, ToolDeclaration
 
 TOOLS_HEADER = "x-mcp-tools"
 READ_ONLY_HEADER = "x-mcp-read-only"
@@ -80,3 +82,17 @@ class Offer:
             if not choice.allows(tool):
                 return choice.why_not(tool)
         return None
+
+
+class OfferRule:
+    """A tool that is not offered is not called either, whoever knows its name."""
+
+    api_version = API_VERSION
+
+    def __init__(self, offer: Offer) -> None:
+        self._offer = offer
+
+    @hookimpl
+    def before_tool_call(self, call: ToolCall) -> None:
+        if reason := self._offer.refusal(call.declaration):
+            raise Refusal(reason, code="not_offered")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from redmine_mcp_core import BadArgument, LocalFiles
-from redmine_mcp_core.local_files import NO_LOCAL_FILES
+from redmine_mcp_core.tools.local_files import NO_LOCAL_FILES
 
 SECRET = b"not yours"
 

@@ -16,7 +16,7 @@ from fastmcp.tools import Tool
 from fastmcp.utilities.components import FastMCPComponent
 from fastmcp.utilities.versions import VersionSpec
 
-from redmine_mcp_core.components import Components, RedmineTool
+from redmine_mcp_core.tools.components import Components, RedmineTool
 
 _C = TypeVar("_C", bound=FastMCPComponent)
 

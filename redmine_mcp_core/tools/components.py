@@ -22,11 +22,11 @@ from mcp_types import ContentBlock, ImageContent, TextContent
 from pydantic import ValidationError as PydanticValidationError
 from pydantic.fields import FieldInfo
 
-from redmine_mcp_core import icons
-from redmine_mcp_core.confirmation import AskFirst
-from redmine_mcp_core.declaration import Effect, ToolDeclaration
 from redmine_mcp_core.redmine import Redmine, RedmineError
 from redmine_mcp_core.results import Quotation, Result
+from redmine_mcp_core.tools import icons
+from redmine_mcp_core.tools.confirmation import AskFirst
+from redmine_mcp_core.tools.declaration import Effect, ToolDeclaration
 
 API_VERSION = 1
 """The version of this contract. A plugin that declares another one is refused, by name."""

@@ -8,9 +8,9 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 
-from redmine_mcp_core.declaration import Effect, ToolDeclaration
-from redmine_mcp_core.selection import Selection
+from redmine_mcp_core.mcp.selection import Selection
 from redmine_mcp_core.testing import text_of
+from redmine_mcp_core.tools.declaration import Effect, ToolDeclaration
 from tests.support.servers import Target, running_server
 from tests.support.sign_in import sign_in
 

@@ -8,7 +8,7 @@ from redmine_mcp_issues import plugin as issues
 from redmine_mcp_projects import plugin as projects
 from redmine_mcp_prompts import plugin as prompts
 
-from redmine_mcp_core.components import Components
+from redmine_mcp_core.tools.components import Components
 
 FREE_TEXT = {"rough_notes"}
 """What only the person knows."""

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from redmine_mcp_core.notebook import Notebook, NotebookFailed
 from redmine_mcp_core.storage import EncryptedStore, MemoryStore, StoreUnavailable
+from redmine_mcp_core.tools.notebook import Notebook, NotebookFailed
 
 ENCRYPTION, NAMES = b"e" * 32, b"n" * 32
 

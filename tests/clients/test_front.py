@@ -15,8 +15,8 @@ from starlette.responses import HTMLResponse
 
 from redmine_mcp_core.auth.pages import words
 from redmine_mcp_core.auth.pages.texts import ENGLISH
-from redmine_mcp_core.clients import ANY, CLIENTS, Way
-from redmine_mcp_core.front import Offer, front_page, server_of
+from redmine_mcp_core.clients.front import Offer, front_page, server_of
+from redmine_mcp_core.clients.table import ANY, CLIENTS, Way
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.settings import Settings
 from redmine_mcp_core.several import open_each

@@ -1,0 +1,1 @@
+"""How MCP clients, their users and their registries are told of a server."""
