@@ -1,7 +1,7 @@
 """Every private name of FastMCP that we lean on, and nothing else.
 
 Each is turned into a public method or function of ours here, so that a FastMCP release which
-moves one is repaired in this file; ``tests/test_seams.py`` fails first and says which.
+moves one is repaired in this file; ``tests/seams/`` fails first and says which.
 """
 
 from __future__ import annotations

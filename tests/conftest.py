@@ -1,11 +1,13 @@
-"""Fixtures for the host's tests: a sandbox Redmine, the real one, and our server before them."""
+"""Fixtures for the host's tests: the Redmines, our server before them, and its log."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
+from tests.support.logs import Stream, logging_as_it_was
 from tests.support.servers import Running, Target, real_target, running_server, sandbox_target
 
 NO_REAL_REDMINE = "REAL_REDMINE_URL is not set: no real Redmine took part (see tests/real_redmine)"
@@ -44,3 +46,11 @@ async def server(sandbox: Target) -> AsyncIterator[Running]:
     """Our server before a sandbox."""
     async with running_server(sandbox) as running:
         yield running
+
+
+@pytest.fixture
+def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
+    """Log lines that a test can read; the loggers are as before afterwards."""
+    with logging_as_it_was():
+        yield Stream(monkeypatch)
+    structlog.reset_defaults()

@@ -24,6 +24,7 @@ from redmine_mcp_core import cli
 from redmine_mcp_core.docs import tables as docs
 from redmine_mcp_core.settings import Settings
 from redmine_mcp_core.several import OWN, setting_of
+from tests.support.names_of_tests import names_in
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -75,6 +76,21 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
         assert target.exists(), f"{link}: no such file"
         assert not anchor or anchor in anchors_of(target), f"{link}: no such heading"
+
+
+FILE = re.compile(
+    r"`((?:tests|redmine_mcp_core|plugins|examples|deploy|scripts)/[^`:\s]*)(?:::([\w:]+))?`"
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_file_and_test_that_is_named_exists(page: Path) -> None:
+    """A promise that names a test which was renamed or deleted is held by nothing."""
+    for path, test in FILE.findall(prose_of(page)):
+        assert (ROOT / path).exists(), f"{path}: no such file"
+        if test:
+            assert test in names_in(ROOT / path), f"{path} has no test {test}"
+            assert test.rpartition("::")[2].startswith("test_"), f"{test} is no test"
 
 
 # --- Commands and settings

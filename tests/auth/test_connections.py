@@ -16,9 +16,9 @@ from redmine_mcp_core.auth import connections
 from redmine_mcp_core.auth.connections import least
 from redmine_mcp_core.auth.cookies import Cookie
 from redmine_mcp_core.storage import StoreUnavailable
-from tests.auth.test_device import NOWHERE
 from tests.auth.test_key_login import JWT_KEY, sign_in_by_key
 from tests.auth.test_session_life import proxy_of, user_id
+from tests.support.device_flow import NOWHERE
 from tests.support.forms import Browser
 from tests.support.processes import until
 from tests.support.servers import Running, Target, running_server

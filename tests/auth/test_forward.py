@@ -14,8 +14,8 @@ from fastmcp.server.auth import AccessToken
 
 from redmine_mcp_core.auth.accounts import ServiceAccounts
 from redmine_mcp_core.auth.forward import ForwardAuth, identity_headers
-from tests.auth.test_accounts import add
 from tests.support.servers import Running, Target, running_server
+from tests.support.service_accounts import add
 from tests.support.sign_in import Tokens, sign_in
 from tests.support.signed_in import redmine_token, sandbox_of
 

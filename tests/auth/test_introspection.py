@@ -10,8 +10,8 @@ import pytest
 
 from redmine_mcp_core.auth.accounts import ServiceAccounts
 from redmine_mcp_core.auth.proxy import RedmineOAuthProxy
-from tests.auth.test_accounts import SCOPES, add
 from tests.support.servers import Running, Target, running_server
+from tests.support.service_accounts import SCOPES, add
 from tests.support.sign_in import Tokens, sign_in
 from tests.support.signed_in import ping, redmine_token, sandbox_of
 

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from redmine_mcp_core.auth.client_metadata import DEVICE_GRANT
 from redmine_mcp_core.seams import DocumentFetcher
-from tests.auth.test_device import GRANTS, NOWHERE, ask, error, poll, sign_in_there
+from tests.support.device_flow import GRANTS, NOWHERE, ask, error, poll, sign_in_there
 from tests.support.forms import Browser
 from tests.support.servers import Running, Target, free_port, running_server, serving
 from tests.support.sign_in import REDIRECT_URI, authorization_url, authorize, pkce, redeem

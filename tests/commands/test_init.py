@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,10 @@ from starlette.routing import Route
 
 from redmine_mcp_core.checks import env_file
 from redmine_mcp_core.settings import load_settings
-from tests.support.command_line import Run, command_line
+from tests.support.command_line import Run
 from tests.support.servers import Target, free_port, serving
 
 OLD = Response(status_code=401, headers={"WWW-Authenticate": 'Basic realm="Redmine API"'})
-
-
-@pytest.fixture
-def run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
-    with command_line(tmp_path, monkeypatch, capsys) as run:
-        yield run
 
 
 @pytest.fixture

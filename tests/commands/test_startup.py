@@ -10,7 +10,8 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from redmine_mcp_core.local import open_local
 from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.settings import load_settings
-from tests.support.command_line import Run, command_line
+from tests.support.command_line import Run
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [name for commands in cli.GROUPS.values() for name in commands]
@@ -43,14 +44,6 @@ ENVIRONMENT = {
     "REDMINE_API_KEY": "0" * 40,
 }
 THEN_TELL = "import json, sys; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
-
-
-@pytest.fixture
-def run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
-    with command_line(tmp_path, monkeypatch, capsys) as run:
-        yield run
 
 
 def imported(err: str, unwanted: Collection[str]) -> set[str]:
@@ -217,8 +210,14 @@ def test_ctrl_c_ends_a_question(tmp_path: Path) -> None:
         shown = b""
         while b"Where is your Redmine" not in shown:
             shown += os.read(ours, 1000)
-        os.write(ours, b"\x03")
-        code = process.wait(timeout=10)
+        code = None
+        while code is None:  # a key that comes just before input() reads does not wake it
+            os.write(ours, b"\x03")
+            with suppress(subprocess.TimeoutExpired):
+                code = process.wait(timeout=3)
+        with suppress(OSError):  # so ends what a terminal shows
+            while True:
+                shown += os.read(ours, 1000)
     finally:
         process.kill()
         process.wait()

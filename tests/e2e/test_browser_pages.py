@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.auth.test_device import ask, device_client, error, poll
 from tests.e2e import axe
 from tests.e2e.chromium import Person, chromium
 from tests.e2e.test_browser import begin
+from tests.support.device_flow import ask, device_client, error, poll
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import REDIRECT_URI, Tokens, pkce, redeem, sign_in, tokens_from
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from redmine_mcp_core.auth.accounts import ServiceAccounts
-from tests.auth.test_accounts import GRANT, add, ask
 from tests.auth.test_forward import LOOPBACK, told, verify
 from tests.auth.test_introspection import resource_server
 from tests.support.servers import Running, Target, running_server
+from tests.support.service_accounts import GRANT, add, ask
 from tests.support.sign_in import REDIRECT_URI, ask_to_authorize, sign_in
 from tests.support.signed_in import ping, sandbox_of
 

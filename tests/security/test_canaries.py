@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,14 @@ import httpx
 import pytest
 from fastmcp import Client
 from fastmcp.exceptions import ToolError
-from mcp.shared.exceptions import MCPError
 from redmine_mcp_sandbox.seed import load_seed
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.security.clumsy import CANARY, be_clumsy, clumsy_plugin
+from tests.security.scene import PASSWORD, Scene, found_in
 from tests.support.forms import Browser
 from tests.support.processes import Process
 from tests.support.relay import Relay
@@ -43,96 +43,7 @@ from tests.support.sign_in import (
     tokens_from,
 )
 
-PASSWORD = "password1234"
 FORGED_CODE = "a-code-that-redmine-never-issued"
-REDMINE_TOKEN = re.compile(rb'"(?:access|refresh)_token":\s*"([\w-]{20,})"')
-REDMINE_CODE = re.compile(rb"/auth/callback\?code=([\w-]{20,})")
-COOKIE = re.compile(rb"set-cookie: [^=]+=([^;\r\n]{16,})", re.IGNORECASE)
-CSRF_TOKEN = re.compile(rb'name="csrf_token" value="([\w-]{16,})"')
-CANARY = "The-words-of-a-stranger-that-look-like-no-secret"
-"""Nothing can know this by its shape: that it is nowhere holds by construction, or not at all."""
-LONG_ENOUGH = 20
-"""Characters of a text below which it may stand somewhere by chance."""
-
-
-@dataclass
-class Scene:
-    """Our server in a process, the two wires, and what became known on the way."""
-
-    url: str
-    target: Target
-    to_redmine: Relay
-    to_us: Relay
-    process: Process
-    folder: Path
-    spans: bytearray
-    """What went to the collector of traces."""
-    ours: set[str] = field(default_factory=set)
-    """Tokens, codes and verifiers that our server and its clients handed each other."""
-
-    def learn(self, tokens: Tokens) -> Tokens:
-        self.ours |= {tokens.access, tokens.refresh}
-        return tokens
-
-    @property
-    def redmine_tokens(self) -> list[str]:
-        """Every token that Redmine issued to us, oldest first."""
-        return [token.decode() for token in REDMINE_TOKEN.findall(self.to_redmine.answered)]
-
-    @property
-    def redmine_codes(self) -> list[str]:
-        return [code.decode() for code in REDMINE_CODE.findall(self.to_us.sent)]
-
-    @property
-    def secrets_of_redmine(self) -> dict[str, Iterable[str]]:
-        """What no client and nobody else may ever be told."""
-        secret = self.target.client_secret
-        basic = base64.b64encode(f"{self.target.client_id}:{secret}".encode()).decode()
-        return {
-            "Redmine's tokens": self.redmine_tokens,
-            "Redmine's authorization codes": self.redmine_codes,
-            "the client secret": [secret, basic],
-            "a password": [PASSWORD],
-            "an API key": [user.api_key for user in load_seed().users],
-        }
-
-    @property
-    def secrets_of_clients(self) -> dict[str, Iterable[str]]:
-        """What a client may be told, and nobody else."""
-        issues = load_seed().issues
-        lines = (line for issue in issues for line in issue.description.splitlines())
-        return {
-            "our tokens and codes": self.ours,
-            "our cookies": {value.decode() for value in COOKIE.findall(self.to_us.answered)},
-            "our form tokens": {
-                token.decode() for token in CSRF_TOKEN.findall(self.to_us.answered)
-            },
-            "an issue's subject": [issue.subject for issue in issues],
-            "an issue's description": [line for line in lines if len(line) >= LONG_ENOUGH],
-        }
-
-    @property
-    def log(self) -> bytes:
-        return (self.process.stdout + self.process.stderr).encode()
-
-    @property
-    def audit(self) -> bytes:
-        return (self.folder / "audit.jsonl").read_bytes()
-
-    @property
-    def database(self) -> bytes:
-        return b"".join(file.read_bytes() for file in self.folder.glob("tokens.sqlite3*"))
-
-
-def found_in(place: bytes, *secrets: dict[str, Iterable[str]]) -> dict[str, list[str]]:
-    """Which of these secrets stand there, by kind."""
-    kinds = {kind: values for group in secrets for kind, values in group.items()}
-    assert all(any(values) for values in kinds.values()), f"a kind has no values: {kinds}"
-    found = {
-        kind: [value for value in values if value.encode() in place]
-        for kind, values in kinds.items()
-    }
-    return {kind: values for kind, values in found.items() if values}
 
 
 @pytest.fixture
@@ -172,94 +83,6 @@ def keeping(spans: bytearray) -> Starlette:
         return Response(media_type="application/x-protobuf")
 
     return Starlette(routes=[Route("/v1/traces", collect, methods=["POST"])])
-
-
-CLUMSY = """
-import logging, threading, warnings
-from redmine_mcp_core import Plugin, Result, hookimpl
-
-class Told(Result):
-    value: str
-    def text(self):
-        return self.value
-
-class Clumsy(Plugin):
-    @hookimpl
-    def on_event(self, event):
-        if event.tool == "fail":
-            raise LookupError(CANARY)
-
-    @hookimpl
-    def before_tool_call(self, call):
-        if call.declaration.name == "forbid":
-            raise ValueError(repr(call.arguments))
-
-plugin = Clumsy()
-_scopes = {"view_issues"}
-
-@plugin.tool(title="Fail", scopes=_scopes)
-async def fail(text: str) -> Told:
-    '''Fail.'''
-    secret = text
-    try:
-        raise KeyError(secret)
-    except KeyError as error:
-        raise RuntimeError(f"{secret} cannot be") from error
-
-@plugin.tool(title="Forbid", scopes=_scopes)
-async def forbid(text: str) -> Told:
-    '''Be forbidden.'''
-    return Told(value=text)
-
-@plugin.tool(title="Answer wrongly", scopes=_scopes)
-async def answer_wrongly(text: str) -> Told:
-    '''Answer wrongly.'''
-    return Told(value={text: text})
-
-@plugin.tool(title="Crash a thread", scopes=_scopes)
-async def crash(text: str) -> Told:
-    '''Crash a thread.'''
-    def die():
-        raise OSError(text)
-    thread = threading.Thread(target=die)
-    thread.start()
-    thread.join()
-    return Told(value="crashed")
-
-@plugin.resource("redmine://clumsy/{text}", name="clumsy", title="Fail")
-async def read(text: str) -> str:
-    raise TypeError(text)
-
-@plugin.prompt(title="Fail")
-async def clumsy_prompt(text: str) -> str:
-    raise AttributeError(text)
-"""
-
-
-def clumsy_plugin(folder: Path) -> Path:
-    """An installed plugin that puts what it is given into every error it raises."""
-    information = folder / "clumsy-1.0.dist-info"
-    information.mkdir(parents=True)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: clumsy\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[redmine_mcp]\nclumsy = clumsy:plugin\n")
-    (folder / "clumsy.py").write_text(f"CANARY = {CANARY!r}\n{CLUMSY}")
-    return folder
-
-
-async def be_clumsy(scene: Scene, tokens: Tokens) -> None:
-    """Fail in each way there is, and be told of none but the reference."""
-    for era in ("auto", "legacy"):
-        async with Client(f"{scene.url}/mcp", auth=tokens.access, mode=era) as client:
-            for tool in ("fail", "forbid", "answer_wrongly"):
-                with pytest.raises(ToolError, match="with the reference") as failed:
-                    await client.call_tool(tool, {"text": CANARY})
-                assert CANARY not in str(failed.value)
-            await client.call_tool("crash", {"text": CANARY})
-            with pytest.raises(MCPError, match="with the reference") as unread:
-                await client.read_resource(f"redmine://clumsy/{CANARY}")
-            with pytest.raises(MCPError, match="with the reference") as unrendered:
-                await client.get_prompt("clumsy_prompt", {"text": CANARY})
-            assert CANARY not in str(unread.value) + str(unrendered.value)
 
 
 async def be_strange(scene: Scene) -> None:

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from redmine_mcp_core.auth import device_codes
-from tests.auth.test_device import GRANTS, NOWHERE, ask, error, poll, sign_in_there
-from tests.auth.test_device import proxied as proxied  # a fixture
+from tests.auth.test_device_page import proxied as proxied  # a fixture
 from tests.auth.test_session_life import proxy_of
+from tests.support.device_flow import GRANTS, NOWHERE, ask, error, poll, sign_in_there
 from tests.support.forms import Browser
 from tests.support.registration import manage, registered
 from tests.support.servers import Running

@@ -9,8 +9,8 @@ import pytest
 
 from redmine_mcp_core.auth.accounts import ServiceAccounts
 from redmine_mcp_core.redmine import Credential, Fence, Forbidden, Redmine
-from tests.auth.test_accounts import add
 from tests.support.servers import Running
+from tests.support.service_accounts import add
 from tests.support.signed_in import sandbox_of
 
 EVERYTHING_BUT_ADMIN = Fence(frozenset({"view_issues", "view_wiki_pages", "edit_wiki_pages"}))

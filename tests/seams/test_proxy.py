@@ -1,149 +1,22 @@
-"""Each private name of FastMCP and the SDK that we lean on still has the shape we use."""
+"""Each private name of FastMCP's OAuth proxy that we lean on still has the shape we use."""
 
 from __future__ import annotations
 
 import inspect
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import Any, get_type_hints
 
 import httpcore2
 import httpx
 import pytest
-from fastmcp import Client, FastMCP
-from fastmcp.server.auth import OAuthProxy, ssrf
-from fastmcp.server.auth.auth import PrivateKeyJWTClientAuthenticator
-from fastmcp.server.auth.cimd import CIMDFetcher
+from fastmcp.server.auth import OAuthProxy
 from fastmcp.server.auth.jwt_issuer import JWTIssuer
-from fastmcp.server.auth.oauth_proxy.models import (
-    ClientCode,
-    OAuthTransaction,
-    UpstreamTokenSet,
-)
-from fastmcp.server.auth.providers.jwt import StaticTokenVerifier
-from fastmcp.server.middleware import Middleware
-from fastmcp.server.transforms.search import BM25SearchTransform
-from key_value.aio.stores.memory import MemoryStore
-from mcp.server.lowlevel import Server
-from sse_starlette.sse import AppStatus
+from fastmcp.server.auth.oauth_proxy.models import ClientCode, OAuthTransaction, UpstreamTokenSet
 from starlette.applications import Starlette
 
-from redmine_mcp_core import Plugin, Result
-from redmine_mcp_core.mcp.index import ComponentIndex
-from redmine_mcp_core.seams import (
-    CSRF_TOKEN,
-    DocumentFetcher,
-    OpenOAuthProxy,
-    look_names_up_with,
-    set_input_schema_lookup,
-)
-from tests.support.servers import free_port, serving
-
-
-class Answer(Result):
-    value: int
-
-    def text(self) -> str:
-        return str(self.value)
-
-
-def index_of_two_tools() -> ComponentIndex:
-    plugin = Plugin()
-
-    @plugin.tool(title="Double", scopes={"view_issues"}, read_only=True)
-    async def double(value: int) -> Answer:
-        """Double a number."""
-        return Answer(value=2 * value)
-
-    @plugin.tool(title="Halve", scopes={"view_issues"}, read_only=True)
-    async def halve(value: int) -> Answer:
-        """Halve a number."""
-        return Answer(value=value // 2)
-
-    return ComponentIndex(plugin)
-
-
-class Counter(Middleware):
-    """Counts the messages that pass through it."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    async def on_message(self, context: Any, call_next: Any) -> Any:
-        self.seen.append(context.method)
-        return await call_next(context)
-
-
-@asynccontextmanager
-async def client_over_http(
-    counter: Counter, lookup: Callable[[str], dict[str, Any] | None] | None, index: ComponentIndex
-) -> AsyncIterator[Client[Any]]:
-    mcp: FastMCP[Any] = FastMCP(providers=[index], middleware=[counter])
-    if lookup is not None:
-        set_input_schema_lookup(mcp, lookup)
-    port = free_port()
-    app = mcp.http_app(path="/mcp", stateless_http=True)
-    async with (
-        serving(app, port, lifespan="on"),
-        Client(f"http://127.0.0.1:{port}/mcp", mode="auto") as client,
-    ):
-        yield client
-
-
-async def test_a_call_of_the_stateless_era_is_one_message() -> None:
-    """No hidden ``tools/list`` runs before a ``tools/call``: that would be fifty times the work."""
-    counter, index = Counter(), index_of_two_tools()
-
-    async with client_over_http(counter, index.input_schema, index) as client:
-        await client.list_tools()  # a client reads the output schemas once, by itself
-        counter.seen.clear()
-        result = await client.call_tool("double", {"value": 21})
-
-    assert result.structured_content == {"value": 42}
-    assert counter.seen == ["tools/call"]
-
-
-async def test_without_the_seam_there_would_be_a_hidden_listing() -> None:
-    """The seam is still needed; once this fails, ``set_input_schema_lookup`` may go."""
-    counter, index = Counter(), index_of_two_tools()
-
-    async with client_over_http(counter, None, index) as client:
-        await client.list_tools()  # a client reads the output schemas once, by itself
-        counter.seen.clear()
-        await client.call_tool("double", {"value": 21})
-
-    assert counter.seen == ["tools/list", "tools/call"]
-
-
-def test_the_lookup_rests_on_the_sdk_server() -> None:
-    """``FastMCP._mcp_server`` is the SDK's server, and its ``get_tool_input_schema`` is ours."""
-    mcp: FastMCP[Any] = FastMCP()
-
-    set_input_schema_lookup(mcp, index_of_two_tools().input_schema)
-
-    assert isinstance(mcp._mcp_server, Server)
-    assert mcp._mcp_server.get_tool_input_schema is not None
-    assert mcp._mcp_server.get_tool_input_schema("double") is not None
-    assert mcp._mcp_server.get_tool_input_schema("triple") is None
-
-
-@pytest.fixture
-def proxy() -> OpenOAuthProxy:
-    """A proxy that has spoken to nobody."""
-    return OpenOAuthProxy(
-        upstream_authorization_endpoint="https://redmine.example.com/oauth/authorize",
-        upstream_token_endpoint="https://redmine.example.com/oauth/token",
-        upstream_client_id="client",
-        upstream_client_secret="a-secret-of-more-than-16-characters",
-        token_verifier=StaticTokenVerifier({}),
-        base_url="http://127.0.0.1:8000",
-        valid_scopes=["view_issues", "search_project"],
-        client_storage=MemoryStore(),
-        jwt_signing_key=b"0" * 32,
-    )
-
+from redmine_mcp_core.seams import CSRF_TOKEN, OpenOAuthProxy
 
 METHODS: dict[str, tuple[list[str], bool]] = {
     "_create_upstream_oauth_client": (["self"], False),
@@ -205,16 +78,6 @@ async def test_a_code_is_found_and_forgotten(proxy: OpenOAuthProxy) -> None:
     assert await proxy.issued_code("code") == code
     await proxy.forget_code("code")
     assert await proxy.issued_code("code") is None
-
-
-def test_our_endpoints_know_clients_as_the_token_endpoint_does(proxy: OpenOAuthProxy) -> None:
-    """Where documents are on, FastMCP authenticates with the same class, given the same."""
-    theirs = inspect.getsource(OAuthProxy.get_routes)
-    ours = proxy.client_authenticator()
-
-    assert isinstance(ours, PrivateKeyJWTClientAuthenticator)
-    for given in ("provider=self", "cimd_manager=self._cimd_manager", "token_endpoint_url="):
-        assert given in theirs
 
 
 async def test_a_transaction_is_found(proxy: OpenOAuthProxy) -> None:
@@ -297,44 +160,6 @@ def test_a_token_set_is_what_a_refresh_gives() -> None:
     assert hints["return"] is UpstreamTokenSet
 
 
-def test_our_fetcher_takes_the_place_of_fastmcps(proxy: OpenOAuthProxy) -> None:
-    """``_cimd_manager`` fetches documents with ``_fetcher``, whose ``_parse_cache_policy`` says for
-    how long one is kept."""
-    fetcher = DocumentFetcher()
-    proxy.fetch_documents_with(fetcher)
-    policy = fetcher._parse_cache_policy({"cache-control": "max-age=31536000"}, 1000.0)
-
-    assert isinstance(vars(proxy._cimd_manager)["_fetcher"], DocumentFetcher)
-    assert policy.expires_at == 1000.0 + fetcher.max_seconds
-    assert "self._parse_cache_policy(" in inspect.getsource(CIMDFetcher.fetch)
-
-
-async def test_names_are_looked_up_by_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``ssrf.resolve_hostname`` is what every guarded fetch finds its addresses by."""
-    asked: list[tuple[str, int]] = []
-
-    async def look_up(host: str, port: int) -> list[str]:
-        asked.append((host, port))
-        return ["93.184.216.34"]
-
-    monkeypatch.setattr(ssrf, "resolve_hostname", ssrf.resolve_hostname)
-    look_names_up_with(look_up)
-    validated = await ssrf.validate_url("https://client.example/x")
-
-    assert validated.resolved_ips == ["93.184.216.34"]
-    assert asked == [("client.example", 443)]
-    assert "await validate_url(" in inspect.getsource(ssrf.ssrf_safe_fetch_response)
-
-
-def test_a_fetch_says_why_it_failed() -> None:
-    """The reason as the cause, or the status first in the text; our fetcher tells them apart."""
-    fetch = inspect.getsource(ssrf.ssrf_safe_fetch_response)
-
-    assert 'SSRFFetchError(f"HTTP {response.status_code} fetching' in fetch
-    assert fetch.count("from last_error") == 2
-    assert "raise CIMDFetchError(str(e)) from e" in inspect.getsource(CIMDFetcher.fetch)
-
-
 def test_our_issuer_takes_the_place_of_fastmcps(proxy: OpenOAuthProxy) -> None:
     """``set_mcp_path`` makes the issuer, from the URLs and the key that we hand on to ours."""
     made: list[tuple[str, str, bytes]] = []
@@ -397,27 +222,3 @@ async def test_the_consent_page_holds_a_csrf_token(proxy: OpenOAuthProxy) -> Non
     assert page.status_code == 200
     assert CSRF_TOKEN.search(page.text)
     assert page.headers.get_list("set-cookie")
-
-
-def test_answers_under_way_can_be_left_to_end() -> None:
-    """sse-starlette lets us keep it from cutting streams at SIGTERM."""
-    assert callable(AppStatus.disable_automatic_graceful_drain)
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters", "is_async"),
-    [
-        ("_make_search_tool", ["self"], False),
-        ("_make_call_tool", ["self"], False),
-        ("_get_visible_tools", ["self", "ctx"], True),
-        ("_search", ["self", "tools", "query"], True),
-    ],
-)
-def test_the_search_over_tools_is_made_of_these(
-    name: str, parameters: list[str], is_async: bool
-) -> None:
-    """``OpenSearch`` overrides the first two and calls the others."""
-    method = getattr(BM25SearchTransform, name)
-
-    assert list(inspect.signature(method).parameters) == parameters
-    assert inspect.iscoroutinefunction(method) is is_async

@@ -3,139 +3,20 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.metadata import EntryPoint
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from redmine_mcp_core import Event, Plugin, PluginMetrics, Result, hookimpl
-from redmine_mcp_core.mcp.building import discover_plugins
-from redmine_mcp_core.observability.metrics import Metrics
-from redmine_mcp_core.plugins import OURS, Plugins, package_of
-
-ROOT = Path(__file__).parent.parent
-
-
-class Answer(Result):
-    value: str = "here"
-
-    def text(self) -> str:
-        return self.value
-
-
-@dataclass(frozen=True)
-class Package:
-    """What is read of a distribution's metadata."""
-
-    name: str
-    version: str = "1"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An entry point of an installed package."""
-
-    name: str
-    plugin: object
-    dist: Package
-
-    def load(self) -> object:
-        return self.plugin
-
-
-def entry(name: str, plugin: object, package: str = "") -> EntryPoint:
-    return cast("EntryPoint", Entry(name, plugin, Package(package or f"acme-{name}")))
-
-
-def listing() -> Plugin:
-    """A plugin with a tool ``list_issues``."""
-    plugin = Plugin()
-
-    @plugin.tool(title="List issues", scopes={"view_issues"}, read_only=True)
-    async def list_issues() -> Answer:
-        """List issues."""
-        return Answer()
-
-    return plugin
+from redmine_mcp_core import Event, Plugin, PluginMetrics, hookimpl
+from redmine_mcp_core.plugins import Plugins
+from tests.plugins.making import OUR_ISSUES, Answer, entry
 
 
 def problem_of(plugin: object) -> str:
     found = Plugins.discover(installed=[entry("strange", plugin)])
     return found.problems["strange"]
-
-
-OUR_ISSUES = entry("issues", listing(), "redmine-mcp-issues")
-TAKEN = "“{}” claims the tool list_issues, which “{}” has."
-
-
-@pytest.mark.parametrize(
-    ("stranger", "required", "problems"),
-    [
-        (entry("acme", listing()), [], {"acme": TAKEN.format("acme", "issues")}),
-        (entry("zoo", listing()), [], {"zoo": TAKEN.format("zoo", "issues")}),
-        (
-            entry("acme", listing(), "redmine-mcp-acme"),
-            [],
-            {"acme": TAKEN.format("acme", "issues")},
-        ),
-        (entry("zoo", listing()), ["zoo"], {"issues": TAKEN.format("issues", "zoo")}),
-        (
-            entry("issues", listing()),
-            ["issues"],
-            {"issues": "redmine-mcp-issues already provides a plugin “issues”."},
-        ),
-    ],
-    ids=["first by name", "last by name", "named like ours", "required", "our very name"],
-)
-def test_who_keeps_a_name_that_two_plugins_want(
-    stranger: EntryPoint, required: list[str], problems: dict[str, str]
-) -> None:
-    """A required plugin, then one of ours, then whichever comes first by name."""
-    found = Plugins.discover(installed=[stranger, OUR_ISSUES], required=required)
-    left_out = [report.distribution for report in found.reports if report.problem]
-
-    assert found.problems == problems
-    assert left_out == ["redmine-mcp-issues" if required == ["zoo"] else stranger.dist.name]  # type: ignore[union-attr]
-
-
-def test_strangers_come_by_name() -> None:
-    """Between two of them the name decides, in whatever order they were installed."""
-    found = Plugins.discover(installed=[entry("zoo", listing()), entry("acme", listing())])
-
-    assert found.problems == {"zoo": TAKEN.format("zoo", "acme")}
-
-
-def test_plugins_are_reported_by_name() -> None:
-    """Whatever loads first, people look for a name."""
-    installed = [entry("zoo", Plugin()), OUR_ISSUES, entry("acme", Plugin())]
-
-    found = Plugins.discover(installed=installed, required=["zoo"])
-
-    assert [report.name for report in found.reports] == ["acme", "issues", "zoo"]
-
-
-def test_ours_are_those_that_the_extra_all_installs() -> None:
-    """A plugin that joins this repository comes before strangers' too."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-
-    assert sorted(map(package_of, OURS)) == sorted(project["optional-dependencies"]["all"])
-
-
-def test_the_setting_decides_for_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ``redmine-mcp plugins`` shows is what the server will do, with valid settings or not."""
-    installed = [OUR_ISSUES, entry("zoo", listing())]
-    monkeypatch.setattr("redmine_mcp_core.plugins.entry_points", lambda **_: installed)
-    monkeypatch.setenv("MCP_REQUIRED_PLUGINS", "projects, zoo")
-    monkeypatch.setenv("MCP_PORT", "no number")
-
-    found = discover_plugins(Metrics())
-
-    assert found.problems == {"issues": TAKEN.format("issues", "zoo")}
 
 
 class UnknownHook:
@@ -263,6 +144,18 @@ def test_a_tool_that_is_not_finished(function: Callable[..., Any], sentence: str
     assert [tool.name for tool in found.components.tools] == ["list_issues"]
     with pytest.raises(TypeError, match=re.escape(sentence)):
         Plugin().tool(title="Look", scopes={"view_issues"})(function)
+
+
+def test_a_tool_must_return_a_result() -> None:
+    """A tool that would answer with anything else is refused when it is declared."""
+    plugin = Plugin()
+
+    async def broken() -> dict[str, str]:
+        """Answer with a dictionary."""
+        return {}
+
+    with pytest.raises(TypeError, match="broken must return a Result"):
+        plugin.tool(title="Broken", scopes={"view_issues"})(broken)
 
 
 @pytest.mark.parametrize("name", ["post poned", "", "post-poned", "größe", "a:b", "sent\n"])
