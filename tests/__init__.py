@@ -1,0 +1,1 @@
+"""The host's tests, in the folders of what they test."""

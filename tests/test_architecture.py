@@ -312,7 +312,14 @@ def test_a_package_file_only_hands_names_on(path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
+OTHERS = [
+    path
+    for folder in ("benchmarks", "examples", "plugins/*/tests", "tests")
+    for path in sorted(ROOT.glob(f"{folder}/**/*.py"))
+]
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *OTHERS], ids=relative)
 def test_a_module_can_be_read_at_once(path: Path) -> None:
     """At most 400 lines, with a docstring that says why it exists."""
     text = path.read_text(encoding="utf-8")
