@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Any, Literal, cast
 
 import httpx2
-from fastmcp import FastMCP
 from fastmcp.server.auth import AccessToken, OAuthProxy, ssrf
 from fastmcp.server.auth.auth import PrivateKeyJWTClientAuthenticator
 from fastmcp.server.auth.cimd import CIMDDocument, CIMDFetcher, CIMDFetchError
@@ -41,17 +40,6 @@ from starlette.responses import Response
 UPSTREAM_TOKENS = "mcp-upstream-tokens"
 """The collection with one entry for each sign-in that lives, and no longer than it does."""
 CSRF_TOKEN = re.compile(r'name="csrf_token" value="([\w-]+)"')
-
-
-def set_input_schema_lookup(
-    server: FastMCP[Any], lookup: Callable[[str], dict[str, Any] | None]
-) -> None:
-    """Spare each ``tools/call`` of the 2026-07-28 era a hidden ``tools/list``.
-
-    The SDK checks ``Mcp-Param-*`` headers against the tool's schema and, where it is given no
-    lookup, lists all tools through all middleware to find it: fifty times the work (ADR 3).
-    """
-    server._mcp_server.get_tool_input_schema = lookup
 
 
 class OpenSearch(BM25SearchTransform):

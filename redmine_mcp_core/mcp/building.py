@@ -17,7 +17,6 @@ from redmine_mcp_core.mcp.selection import Offer, OfferRule, Selection
 from redmine_mcp_core.mcp.surface import Surface
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.plugins import Plugins
-from redmine_mcp_core.seams import set_input_schema_lookup
 from redmine_mcp_core.settings import required_plugins
 from redmine_mcp_core.tools.current import current_identity
 
@@ -77,7 +76,6 @@ def furnish(
         mcp.add_transform(Surface(listed, partial(_withheld, index, offer)))
     if index.completers:
         mcp.add_completion_handler(Completions(index.completers).complete)
-    set_input_schema_lookup(mcp, index.input_schema)
 
 
 def _withheld(index: ComponentIndex, offer: Offer, query: str) -> list[str]:

@@ -7,7 +7,7 @@ as much again for each call (ADR 2). Names are unique: ``plugins.py`` refuses a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fastmcp.prompts import Prompt
 from fastmcp.resources import Resource, ResourceTemplate
@@ -28,15 +28,10 @@ class ComponentIndex(Provider):
         super().__init__()
         self.scopes = components.scopes
         self.tools: dict[str, RedmineTool] = {tool.name: tool for tool in components.tools}
-        self._schemas = {name: tool.parameters for name, tool in self.tools.items()}
         self._resources = {str(resource.uri): resource for resource in components.resources}
         self._templates = list(components.templates)
         self.completers = list(components.completers)
         self._prompts = {prompt.name: prompt for prompt in components.prompts}
-
-    def input_schema(self, tool: str) -> dict[str, Any] | None:
-        """A tool's input schema; None for a tool there is not."""
-        return self._schemas.get(tool)
 
     async def _list_tools(self) -> Sequence[Tool]:
         return list(self.tools.values())

@@ -127,8 +127,6 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     # Its debug lines quote authorization codes, and the arguments of every call.
     logging.getLogger("fastmcp").setLevel(max(logging.INFO, root.level))
-    # The server logs the same failure after it, and knows whether that is news to an operator.
-    logging.getLogger("fastmcp.prompts.function_prompt").setLevel(logging.CRITICAL)
     # An audit trail has no levels.
     logging.getLogger(AUDIT_LOGGER).setLevel(logging.INFO)
 

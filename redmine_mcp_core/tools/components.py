@@ -91,23 +91,19 @@ class _SpeakingTemplate(FunctionResourceTemplate):
 
 
 class _SpeakingPrompt(FunctionPrompt):
-    """FastMCP puts the text of any exception into its answer here, masked or not; this does not."""
-
     async def render(self, arguments: dict[str, Any] | None = None) -> Any:
         try:
             return await super().render(arguments)
-        except ValueError as error:  # an argument is missing: the function was not called
+        except RedmineError as error:
+            raise PromptError(_spoken(error), log_level=logging.DEBUG) from error
+        except ValidationError as error:  # an argument is missing
             raise PromptError(f"{error}.", log_level=logging.DEBUG) from error
-        except PromptError as error:
-            cause = error.__cause__
-            if cause is None:  # the prompt's own words
+        except (PromptError, PydanticValidationError) as error:
+            cause = error if isinstance(error, PydanticValidationError) else error.__cause__
+            if not isinstance(cause, PydanticValidationError):  # the prompt's own words
                 raise
-            if isinstance(cause, RedmineError):
-                raise PromptError(_spoken(cause), log_level=logging.DEBUG) from cause
-            if isinstance(cause, PydanticValidationError):
-                sentence = f"{self.name} was not rendered: {_problems(cause)}."
-                raise PromptError(sentence, log_level=logging.DEBUG) from cause
-            raise PromptError(f"Error rendering prompt {self.name!r}") from cause
+            sentence = f"{self.name} was not rendered: {_problems(cause)}."
+            raise PromptError(sentence, log_level=logging.DEBUG) from cause
 
 
 class Components:

@@ -98,13 +98,3 @@ def test_the_scopes_are_those_of_all_tools(index: ComponentIndex) -> None:
 def test_no_tools_need_no_scopes() -> None:
     """A server of resources alone asks for nothing."""
     assert ComponentIndex(Plugin()).scopes == []
-
-
-def test_a_schema_is_found_without_a_listing(index: ComponentIndex) -> None:
-    """By the tool's name; none for a tool there is not."""
-    schema = index.input_schema("double")
-
-    assert schema is not None
-    assert set(schema["properties"]) == {"value"}
-    assert schema["additionalProperties"] is False
-    assert index.input_schema("triple") is None

@@ -48,12 +48,12 @@ async def test_names_are_looked_up_by_ours(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert validated.resolved_ips == ["93.184.216.34"]
     assert asked == [("client.example", 443)]
-    assert "await validate_url(" in inspect.getsource(ssrf.ssrf_safe_fetch_response)
+    assert "await validate_url(" in inspect.getsource(ssrf._ssrf_safe_fetch_response)
 
 
 def test_a_fetch_says_why_it_failed() -> None:
     """The reason as the cause, or the status first in the text; our fetcher tells them apart."""
-    fetch = inspect.getsource(ssrf.ssrf_safe_fetch_response)
+    fetch = inspect.getsource(ssrf._ssrf_safe_fetch_response)
 
     assert 'SSRFFetchError(f"HTTP {response.status_code} fetching' in fetch
     assert fetch.count("from last_error") == 2
