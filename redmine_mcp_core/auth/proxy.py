@@ -112,8 +112,6 @@ class RedmineOAuthProxy(ConsentProxy, SessionProxy, RegistrationProxy):
             upstream_token_endpoint=f"{settings.redmine_url}/oauth/token",
             upstream_client_id=settings.own_client_id,
             upstream_client_secret=secret.get_secret_value() if secret else None,
-            # FastMCP would send an empty secret for a public client.
-            token_endpoint_auth_method="client_secret_basic" if secret else "none",
             token_verifier=verifier,
             base_url=settings.public_url,
             valid_scopes=list(scopes),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs
 
 import httpx
@@ -10,15 +12,17 @@ import pytest
 from fastmcp import Client
 from fastmcp.server.auth.cimd import CIMDFetcher
 from fastmcp.server.auth.ssrf import SSRFFetchResponse
+from redmine_mcp_sandbox.seed import load_seed
 
 from tests.support.forms import Browser
-from tests.support.servers import Running, Target, running_server
+from tests.support.servers import Running, Target, running_server, sandbox_target
 from tests.support.sign_in import (
     REDIRECT_URI,
     authorize,
     log_in_to_redmine,
     pkce,
     redeem,
+    refresh,
     register,
     sign_in,
     tokens_from,
@@ -50,6 +54,24 @@ async def test_no_scope_means_what_the_plugins_declare(redmine: Target) -> None:
         tokens = await sign_in(server.url, scope=None)
 
     assert {"view_issues", "search_project"} <= set(tokens.scopes)
+
+
+async def test_an_application_without_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that Redmine's console made not confidential: PKCE alone shows that it is us."""
+    seed = load_seed()
+    public = replace(seed.oauth_applications[0], confidential=False)
+    changed = replace(seed, oauth_applications=[public])
+    monkeypatch.setattr("redmine_mcp_sandbox.sandbox.load_seed", lambda: changed)
+    settings: dict[str, Any] = {"redmine_client_secret": None, "jwt_signing_key": "k" * 32}
+    async with sandbox_target() as target, running_server(target, **settings) as server:
+        tokens = await sign_in(server.url)
+        refreshed = tokens_from(await refresh(server.url, tokens), tokens.client_id)
+        called = await ping(server, refreshed.access)
+        asked = [one for one in sandbox_of(server).requests if one.path == "/oauth/token"]
+
+    assert called.status_code == 200
+    assert len(asked) == 2
+    assert not [one for one in asked if "authorization" in one.headers]
 
 
 async def test_a_client_that_registered_for_less_gets_less(server: Running) -> None:
