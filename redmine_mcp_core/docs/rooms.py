@@ -21,7 +21,7 @@ def modules() -> str:
 
 def _table(heading: str, rooms: Iterator[tuple[Path, str]]) -> str:
     rows = [f"| `{path.name}{end}` | {_first_line(path)} |" for path, end in sorted(rooms)]
-    return "\n".join([f"| {heading} | |", "|---|---|", *rows])
+    return "\n".join([f"| {heading} | What for |", "|---|---|", *rows])
 
 
 def _first_line(path: Path) -> str:
