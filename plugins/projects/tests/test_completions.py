@@ -117,6 +117,10 @@ async def test_a_completer_that_breaks_harms_nobody() -> None:
     async def fail(*_: Any) -> list[str]:
         raise RuntimeError("broken")
 
+    @fine.resource(REFERENCE.uri, name="colour", title="A colour")
+    async def colour(project: str) -> str:
+        return project
+
     @fine.completes("colour")
     async def colours(prefix: str, *_: Any) -> list[str]:
         return [f"{prefix}ed"]
