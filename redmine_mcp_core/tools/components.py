@@ -184,29 +184,18 @@ class Components:
     ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         """Declare a resource, or a template where the URI has ``{parameters}``."""
 
+        about: dict[str, Any] = {
+            "name": name,
+            "title": title,
+            "icons": [icons.RESOURCE],
+            "mime_type": mime_type,
+        }
+
         def declare(function: Callable[_P, _R]) -> Callable[_P, _R]:
             if "{" in uri:
-                self.templates.append(
-                    _SpeakingTemplate.from_function(
-                        function,
-                        uri,
-                        name=name,
-                        title=title,
-                        icons=[icons.RESOURCE],
-                        mime_type=mime_type,
-                    )
-                )
+                self.templates.append(_SpeakingTemplate.from_function(function, uri, **about))
             else:
-                self.resources.append(
-                    _SpeakingResource.from_function(
-                        function,
-                        uri,
-                        name=name,
-                        title=title,
-                        icons=[icons.RESOURCE],
-                        mime_type=mime_type,
-                    )
-                )
+                self.resources.append(_SpeakingResource.from_function(function, uri, **about))
             return function
 
         return declare

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.support.command_line import Run, command_line
+from tests.support.command_line import Run
 from tests.support.servers import Running, Target, running_server
 from tests.support.sign_in import Tokens, refresh, sign_in
 from tests.support.signed_in import ping
@@ -21,21 +21,9 @@ def store(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def run(
-    sandbox: Target,
-    store: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Iterator[Run]:
-    env = {
-        "REDMINE_URL": sandbox.url,
-        "REDMINE_CLIENT_ID": sandbox.client_id,
-        "REDMINE_CLIENT_SECRET": sandbox.client_secret,
-        "TOKEN_STORE_URL": store,
-    }
-    with command_line(tmp_path, monkeypatch, capsys, **env) as run:
-        yield run
+def run(configured: Run) -> Run:
+    """Beside the server, with its settings."""
+    return configured
 
 
 @pytest.fixture

@@ -30,6 +30,18 @@ METHODS: dict[str, tuple[list[str], bool]] = {
 }
 """The methods of ``OAuthProxy`` that we override or call: their parameters, and if they wait."""
 
+UNDER_WAY = OAuthTransaction(
+    txn_id="txn",
+    client_id="client",
+    client_redirect_uri="http://127.0.0.1:1/callback",
+    client_state="state",
+    code_challenge=None,
+    code_challenge_method="S256",
+    scopes=["view_issues"],
+    created_at=0.0,
+)
+"""A sign-in under way."""
+
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_takes_what_we_give_it(name: str) -> None:
@@ -82,17 +94,7 @@ async def test_a_code_is_found_and_forgotten(proxy: OpenOAuthProxy) -> None:
 
 async def test_a_transaction_is_found(proxy: OpenOAuthProxy) -> None:
     """``_transaction_store`` keeps a sign-in under way by its id."""
-    transaction = OAuthTransaction(
-        txn_id="txn",
-        client_id="client",
-        client_redirect_uri="http://127.0.0.1:1/callback",
-        client_state="state",
-        code_challenge=None,
-        code_challenge_method="S256",
-        scopes=["view_issues"],
-        created_at=0.0,
-    )
-    await proxy._transaction_store.put(key="txn", value=transaction)
+    await proxy._transaction_store.put(key="txn", value=UNDER_WAY)
 
     found = await proxy.transaction("txn")
 
@@ -201,17 +203,7 @@ def test_tokens_are_issued_and_verified_where_we_wait_before(name: str) -> None:
 
 async def test_the_consent_page_holds_a_csrf_token(proxy: OpenOAuthProxy) -> None:
     """Our page takes it over from FastMCP's, by this pattern."""
-    transaction = OAuthTransaction(
-        txn_id="txn",
-        client_id="client",
-        client_redirect_uri="http://127.0.0.1:1/callback",
-        client_state="state",
-        code_challenge=None,
-        code_challenge_method="S256",
-        scopes=["view_issues"],
-        created_at=0.0,
-    )
-    await proxy._transaction_store.put(key="txn", value=transaction)
+    await proxy._transaction_store.put(key="txn", value=UNDER_WAY)
     app = Starlette(routes=proxy.get_routes("/mcp"))
 
     async with httpx.AsyncClient(
