@@ -17,7 +17,7 @@ from redmine_mcp_core import RecordStore, StoreError, StoreUnavailable
 (BACKEND,) = plugin.register_token_stores()
 
 IMPATIENT = "?socket_connect_timeout=0.3&socket_timeout=0.3"
-WAITING = "?socket_connect_timeout=0.3&socket_timeout=1&wait_replicas=1&wait_ms=250"
+WAITING = "?socket_connect_timeout=0.3&socket_timeout=3&wait_replicas=1&wait_ms=1000"
 
 
 async def until_back(call: Callable[[], Awaitable[Any]]) -> Any:
@@ -28,7 +28,7 @@ async def until_back(call: Callable[[], Awaitable[Any]]) -> Any:
         try:
             return await call()
         except StoreUnavailable:
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 5
             assert time.monotonic() < give_up
             await asyncio.sleep(0.02)
 
@@ -156,6 +156,7 @@ async def test_replicas_of_a_cluster_are_waited_for(own_cluster: Any) -> None:
     await asyncio.to_thread(own_cluster.replicated)
     async with BACKEND.open(own_cluster.url + WAITING) as store:
         assert await store.set_if_absent("key-0", {}, collection=collection)
+        assert await store.pop("key-0", collection=collection) == {}
         for number in range(1, 100):
             await store.put(f"key-{number}", {"n": number}, collection=collection)
         own_cluster.nodes[0].kill()
@@ -169,8 +170,7 @@ async def test_replicas_of_a_cluster_are_waited_for(own_cluster: Any) -> None:
         own_cluster.nodes[0].start()
         await until_back(lambda: store.put("key", {"n": 1}, collection=collection))
 
-        assert values == [{"n": number} for number in range(1, 100)]
-        assert await store.pop("key", collection=collection) == {"n": 1}
+    assert values == [{"n": number} for number in range(1, 100)]
 
 
 async def test_a_lock_outlives_sentinels_failover(replicated: Any) -> None:
@@ -237,7 +237,7 @@ async def test_a_paused_redis_is_given_up_on_and_comes_back(own_server: Any) -> 
         started = time.monotonic()
         with pytest.raises(StoreUnavailable, match="did not answer in time"):
             await store.get("key")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5
         own_server.resume()
 
         assert await until_back(lambda: store.get("key")) == {"n": 1}
