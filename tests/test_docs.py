@@ -301,7 +301,7 @@ def test_the_site_can_be_searched(site: Path) -> None:
 
     assert "settings.html" in found["MCP_DRAIN_SECONDS"]
     assert "tools.html" in found["update_issue"]
-    assert "observability.html" in found["redmine_mcp_sign_ins_total"]
+    assert "operations.html" in found["redmine_mcp_sign_ins_total"]
 
 
 @pytest.mark.docs

@@ -1,8 +1,7 @@
 """Every event that our own log lines name, and what it means to an operator.
 
 A line that is not in here does not pass the tests. Besides its fields a line has ``timestamp``,
-``level``, ``logger`` and, within a request, ``request_id``. Libraries write lines of their own, and
-so do the token stores, in sentences.
+``level``, ``logger`` and, within a request, ``request_id``. Libraries write lines of their own.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     ),
     "request_failed": LogEvent("A request failed inside this server: report it."),
     "audit": LogEvent(
-        "A line of the audit trail, see below, where `MCP_AUDIT_FILE` is not set.",
+        "A line of the [audit trail](observability.md#audit), where `MCP_AUDIT_FILE` is not set.",
         (
             "action",
             "user_id",
@@ -71,6 +70,34 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     "client_deleted": LogEvent("A client deleted its registration.", ("client_id",)),
     "too_many_registrations": LogEvent(
         "Registrations were turned away until the hour is over.", ("per_hour",)
+    ),
+    "store_file_open_to_others": LogEvent(
+        "Others than its owner may use the file of the token store.", ("path", "mode")
+    ),
+    "store_swept": LogEvent(
+        "Records that had expired were deleted from the token store; at `debug`.", ("records",)
+    ),
+    "store_not_swept": LogEvent(
+        "Expired records could not be deleted; that is tried again in some minutes.", ("problem",)
+    ),
+    "store_not_counted": LogEvent(
+        "The sign-ins in the token store could not be counted. Said once, until they can be again.",
+        ("problem",),
+    ),
+    "record_not_opened": LogEvent(
+        "The token store holds a record that none of `MCP_ENCRYPTION_KEYS` opens; it counts as "
+        "absent. If keys were changed, the old one has to stay in the list. Said once."
+    ),
+    "keys_rotated": LogEvent(
+        "Every record of the token store is under the first encryption key now.",
+        ("records", "changed", "unreadable"),
+    ),
+    "keys_rotate_elsewhere": LogEvent(
+        "Another replica brings the token store under that key; at `debug`."
+    ),
+    "keys_not_rotated": LogEvent(
+        "The token store could not be brought under the first key; it is tried again.",
+        ("problem",),
     ),
     "proxy_not_trusted": LogEvent(
         "Forwarded headers came from an address that is not trusted, and were ignored.",

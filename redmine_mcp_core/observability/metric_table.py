@@ -1,6 +1,6 @@
 """Every metric there is: what is counted, by what, and what it means.
 
-The metrics are made from this table, and so is their table in ``docs/observability.md``. No label
+The metrics are made from this table, and so is their table in ``docs/operations.md``. No label
 holds a user, an issue, an address or anything else that somebody may choose freely.
 """
 

@@ -202,11 +202,7 @@ class EncryptedStore(TokenStore):
     def _warn(self) -> None:
         if not self._warned:
             self._warned = True
-            _log.warning(
-                "The token store holds a record that no configured key opens; it counts as "
-                "absent. If keys were changed, the old one has to stay in the list. "
-                "This is said once."
-            )
+            _log.warning("record_not_opened")
 
 
 @dataclass(frozen=True, slots=True)

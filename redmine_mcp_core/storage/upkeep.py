@@ -82,9 +82,9 @@ async def _sweep(store: TokenStore, every: float) -> None:
         try:
             gone = await store.purge_expired()
         except StoreError as error:
-            _log.warning("The token store could not be swept: %s", error)
+            _log.warning("store_not_swept", extra={"problem": str(error)})
         else:
-            _log.debug("%d expired entries were swept from the token store.", gone)
+            _log.debug("store_swept", extra={"records": gone})
 
 
 async def _count(store: EncryptedStore, collection: str, tell: Callable[[int], None]) -> None:
@@ -96,7 +96,7 @@ async def _count(store: EncryptedStore, collection: str, tell: Callable[[int], N
             tell(await store.count(collection))
         except StoreError as error:
             if not away:
-                _log.warning("What the token store holds could not be counted: %s", error)
+                _log.warning("store_not_counted", extra={"problem": str(error)})
             away = True
         else:
             away = False
@@ -109,19 +109,20 @@ async def _rotate(store: RecordStore, encrypted: EncryptedStore) -> None:
         try:
             tally = await _rotate_once(store, encrypted)
         except LockTimeout:
-            _log.debug("Another replica brings the token store under the first key.")
+            _log.debug("keys_rotate_elsewhere")
         except StoreError as error:
-            _log.warning("The token store could not be brought under the first key: %s", error)
+            _log.warning("keys_not_rotated", extra={"problem": str(error)})
         else:
             break
         await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
     if tally.changed or tally.unreadable:
         _log.info(
-            "The token store is under the first encryption key: %d of %d records were encrypted "
-            "anew, %d open with none of the keys.",
-            tally.changed,
-            tally.seen,
-            tally.unreadable,
+            "keys_rotated",
+            extra={
+                "records": tally.seen,
+                "changed": tally.changed,
+                "unreadable": tally.unreadable,
+            },
         )
 
 

@@ -26,6 +26,7 @@ from redmine_mcp_core.storage import (
     open_store,
     rotate_keys,
 )
+from tests.support.logs import until_said
 
 Run = Callable[..., tuple[int, str]]
 BACKENDS = discover_plugins(Metrics()).token_stores
@@ -201,9 +202,8 @@ async def test_a_server_with_a_new_first_key_rotates_by_itself(
     caplog.set_level("INFO")
     settings, metrics = load_settings(), Metrics()
     async with open_host(settings, discover_plugins(metrics), metrics) as host:
-        async with asyncio.timeout(20):
-            while "501 of 501 records were encrypted anew" not in caplog.text:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        line = await until_said(caplog, "keys_rotated")
+        assert (line["records"], line["changed"]) == (501, 501)
         assert await host.store.get("key-7", collection="c") == ENTRIES["key-7"]
     async with open_store(url, BACKENDS) as backend:
         tallies = [tally async for tally in rotate_keys(backend, encrypted(settings, backend))]

@@ -307,6 +307,22 @@ def library(folder: Path, source: str) -> dict[str, Any]:
     return defined
 
 
+def test_a_token_store_tells_its_fields(stream: Stream) -> None:
+    """It knows nothing of the server, and logs as libraries do; its lines are events all the same.
+
+    What looks like a secret is blanked out there, too.
+    """
+    stream.configure("json")
+
+    logging.getLogger("redmine_mcp_core.storage.upkeep").warning(
+        "store_not_swept", extra={"problem": f"redis://user:{CANARY}@host is away"}
+    )
+
+    (line,) = stream.lines
+    assert line["event"] == "store_not_swept"
+    assert line["problem"] == f"redis://{HIDDEN}@host is away"
+
+
 QUOTING = """
 import asyncio
 import gc

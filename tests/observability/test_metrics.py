@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redmine_mcp_core import Event, EventKind, StoreUnavailable
-from redmine_mcp_core.docs.tables import metrics_table
 from redmine_mcp_core.observability.counting import count
 from redmine_mcp_core.observability.metric_table import METRICS, PREFIX
 from redmine_mcp_core.observability.metrics import MOST_SERIES, Metrics
@@ -19,8 +17,6 @@ from redmine_mcp_core.observability.outgoing import OutgoingRequest, endpoint_cl
 from redmine_mcp_core.observability.requests import route_class
 from redmine_mcp_core.observability.stores import OPERATIONS, observed_store
 from redmine_mcp_core.storage import MemoryStore, TokenStore
-
-OBSERVABILITY_MD = Path(__file__).parents[2] / "docs" / "observability.md"
 
 
 def shown(metrics: Metrics) -> dict[str, float]:
@@ -306,8 +302,3 @@ def test_a_metric_is_well_named(metric: object) -> None:
     assert getattr(metric, "help", "").endswith((".", "1."))
     assert (kind == "histogram") == name.endswith(("_seconds", "_bytes"))
     assert bool(getattr(metric, "buckets", ())) == (kind == "histogram")
-
-
-def test_the_docs_show_this_table() -> None:
-    """The table in docs/observability.md is this one (``make docs``)."""
-    assert metrics_table() in OBSERVABILITY_MD.read_text(encoding="utf-8")

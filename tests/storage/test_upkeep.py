@@ -22,6 +22,7 @@ from redmine_mcp_core.storage import (
     rotating,
     upkeep,
 )
+from tests.support.logs import said, until_said
 
 NAME_KEY = b"n" * 32
 OLD, NEW = b"o" * 32, b"w" * 32
@@ -49,12 +50,6 @@ async def store(tmp_path: Path) -> AsyncIterator[RecordStore]:
         yield store
 
 
-async def until_said(caplog: pytest.LogCaptureFixture, words: str) -> None:
-    async with asyncio.timeout(20):
-        while words not in caplog.text:  # noqa: ASYNC110 - a log has no event to wait for
-            await asyncio.sleep(0.005)
-
-
 async def until_done() -> None:
     rotations = [task for task in asyncio.all_tasks() if task.get_name() == "token-store-rotation"]
     async with asyncio.timeout(20):
@@ -67,7 +62,8 @@ async def test_a_server_with_a_new_key_brings_all_under_it(
     """Afterwards the old key can go, and one line says so; there is none where nothing was done."""
     caplog.set_level(logging.INFO)
     async with rotating(store, encrypted(store, NEW, OLD)):
-        await until_said(caplog, "1000 of 1000 records were encrypted anew, 0 open with none")
+        line = await until_said(caplog, "keys_rotated")
+    assert (line["records"], line["changed"], line["unreadable"]) == (1000, 1000, 0)
     assert await all_under(store, NEW)
     assert len(caplog.records) == 1
 
@@ -124,10 +120,10 @@ async def test_of_several_replicas_one_works_at_a_time(
     caplog.set_level(logging.DEBUG)
     servers = encrypted(store, NEW, OLD)
     async with servers.lock(upkeep.ROTATION_LOCK, ttl=60), rotating(store, servers):
-        await until_said(caplog, "Another replica")
+        await until_said(caplog, "keys_rotate_elsewhere")
         assert not await all_under(store, NEW)
     async with rotating(store, servers), rotating(store, servers):
-        await until_said(caplog, "1000 of 1000 records")
+        await until_said(caplog, "keys_rotated")
     assert await all_under(store, NEW)
 
 
@@ -150,9 +146,9 @@ async def test_an_outage_delays_it(
     store = Failing()
     await fill(store)
     async with rotating(store, encrypted(store, NEW, OLD)):
-        await until_said(caplog, "1000 of 1000 records")
+        await until_said(caplog, "keys_rotated")
     assert await all_under(store, NEW)
-    assert caplog.text.count("could not be brought under the first key: away") == 3
+    assert [line["problem"] for line in said(caplog, "keys_not_rotated")] == ["away"] * 3
 
 
 async def test_a_server_that_stops_leaves_the_rest_for_the_next_one(
@@ -167,5 +163,5 @@ async def test_a_server_that_stops_leaves_the_rest_for_the_next_one(
     assert await all_under(store, NEW) is False
     assert None not in await servers.get_many(KEYS)
     async with rotating(store, servers):
-        await until_said(caplog, "of 1000 records")
+        await until_said(caplog, "keys_rotated")
     assert await all_under(store, NEW)

@@ -1,7 +1,8 @@
-"""A place where log lines go, and where they can be read."""
+"""Where log lines go in a test, and how they are read."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -24,6 +25,19 @@ def logging_as_it_was() -> Iterator[None]:
     for logger, level, handlers, propagate in kept:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
+
+
+def said(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
+    """The lines of this event that the standard library's loggers wrote, with their fields."""
+    return [vars(record) for record in caplog.records if record.getMessage() == event]
+
+
+async def until_said(caplog: pytest.LogCaptureFixture, event: str) -> dict[str, Any]:
+    """Wait for a line of this event."""
+    async with asyncio.timeout(20):
+        while not (lines := said(caplog, event)):  # noqa: ASYNC110 - a log has no event
+            await asyncio.sleep(0.005)
+    return lines[0]
 
 
 class Stream:

@@ -151,7 +151,9 @@ def _create_for_owner_only(path: Path) -> None:
         # Left closed: closing a second descriptor would drop the locks SQLite holds on the file.
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
-            _log.warning("The token store %s can be used by others (mode %o).", path, mode)
+            _log.warning(
+                "store_file_open_to_others", extra={"path": str(path), "mode": f"{mode:o}"}
+            )
 
 
 def _connect(path: Path, busy_seconds: float) -> Database:

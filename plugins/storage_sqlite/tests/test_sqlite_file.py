@@ -127,7 +127,9 @@ async def test_a_file_open_to_others_is_warned_about(
     await put(path)
 
     assert mode(path) == 0o644
-    assert "can be used by others (mode 644)" in caplog.text
+    (record,) = caplog.records
+    assert record.getMessage() == "store_file_open_to_others"
+    assert vars(record)["mode"] == "644"
 
 
 async def test_entries_outlive_the_process(tmp_path: Path) -> None:
