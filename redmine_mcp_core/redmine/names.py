@@ -20,7 +20,7 @@ KEPT_ENTRIES = 5_000
 SHOWN_NAMES = 30
 """How many valid names an error tells."""
 
-_ID = re.compile(r"#?([0-9]{1,18})")
+_ID = re.compile(r"#?([0-9]{1,9})")
 
 Kind = Literal[
     "issue_statuses",
@@ -170,14 +170,21 @@ def _pairs(kind: Kind, found: Records) -> Iterator[tuple[int, str]]:
                 yield int(item["id"]), str(item["name"])
 
 
+def number_of(text: str) -> int | None:
+    """The id that was written, as ``12`` or ``#12``."""
+    found = _ID.fullmatch(text.strip())
+    return int(found[1]) if found else None
+
+
 def find(kind: Kind, names: Mapping[int, str], wanted: int | str) -> int:
     """The id of what was named, by id or by name in any case.
 
     Raises ``BadArgument`` with the valid names, or with those between which it is undecided.
     """
     text = str(wanted).strip()
-    if (number := _ID.fullmatch(text)) and int(number[1]) in names:
-        return int(number[1])
+    given = number_of(text)
+    if given is not None and given in names:
+        return given
     folded = text.casefold()
     fitting = [number for number, name in names.items() if name.casefold() == folded] or [
         number for number, name in names.items() if name.casefold().startswith(folded) and folded

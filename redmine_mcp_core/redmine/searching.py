@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 MOST_SEARCH_WORDS = 5
 
@@ -19,3 +20,14 @@ def search_words(query: str) -> tuple[list[str], list[str]]:
     words = list(dict.fromkeys(word.strip('" ') for word in _WORD.findall(query)))
     taken = [word for word in words if len(word) > 1 or _HAN.match(word)][:MOST_SEARCH_WORDS]
     return taken, [word for word in words if word not in taken]
+
+
+def not_searched(words: Sequence[str]) -> str:
+    """A sentence about the words that were dropped; empty where there are none."""
+    if not words:
+        return ""
+    quoted = ", ".join(f"“{word}”" for word in words)
+    return (
+        f"Not searched for: {quoted}. Redmine takes {MOST_SEARCH_WORDS} words, of two letters or "
+        "more each."
+    )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from redmine_mcp_core import BadArgument, Redmine, RedmineError, line
-from redmine_mcp_issues.filters import (
-    FILTERS,
+from redmine_mcp_core import (
     PRESENCE,
-    RANGE,
-    Asked,
+    BadArgument,
     Filters,
-    Holds,
-    Issue,
-    add_filter,
+    Redmine,
+    RedmineError,
+    check_value,
+    custom_values,
+    line,
 )
+from redmine_mcp_issues.filters import FILTERS, Asked, Holds, add_filter
 from redmine_mcp_issues.naming import id_in, known_as
 
+_RANGE = re.compile(r"([0-9.-]*[0-9])\s*\.\.\s*([0-9.-]*[0-9])")
+"""From one number or day to another."""
 _COMPARISONS = (">=", "<=", "~", "!")
 _YES_NO = {"yes": "1", "true": "1", "no": "0", "false": "0"}
 
@@ -26,15 +29,12 @@ async def filters_from(redmine: Redmine, asked: Mapping[str, str], project: str)
 
     Raises ``BadArgument``: an unknown filter or value, with the valid ones.
     """
-    filters = Filters({"status_id": "o"})
+    filters = Filters("issues", {"status_id": "o"})
     if not any(known_as(name) == "status" for name in asked):
         filters.hints.append("Closed ones were left out: status=any takes all.")
     for name, value in asked.items():
         text, known = line(value), known_as(name)
-        if not text:
-            raise BadArgument(f"{line(name)} is empty. Leave it out, or write none or any.")
-        if "|" in text:
-            raise BadArgument(f"Redmine cannot filter by a value with “|” in it: {line(name)}.")
+        check_value(line(name), text)
         if known in FILTERS:
             await add_filter(filters, Asked(known, text, project, redmine))
         else:
@@ -46,7 +46,7 @@ async def _add_custom(filters: Filters, asked: Asked) -> None:
     """A custom field. Redmine tells only administrators of which kind it is: the value says it."""
     field_id = await custom_field_id(asked.redmine, asked.name, asked.project)
     text = asked.text
-    between = RANGE.fullmatch(text)
+    between = _RANGE.fullmatch(text)
     if text in PRESENCE:
         expression, holds = PRESENCE[text], _filled(field_id, text == "any")
     elif between:
@@ -83,16 +83,6 @@ async def _stored_as(asked: Asked) -> list[str]:
     except RedmineError:
         return []
     return [str(user_id) for user_id, name in people.items() if name.casefold() == text]
-
-
-def custom_values(issue: Issue, field_id: int) -> list[str]:
-    """The values of an issue's custom field: none, one or several."""
-    for custom in issue.get("custom_fields", ()):
-        if custom["id"] == field_id:
-            value = custom.get("value")
-            values = value if isinstance(value, list) else [value]
-            return [str(one) for one in values if one not in (None, "")]
-    return []
 
 
 def _filled(field_id: int, wanted: bool) -> Holds | None:

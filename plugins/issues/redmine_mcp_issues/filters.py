@@ -1,21 +1,24 @@
-"""What issues are asked for: filters by name, as the parameters of ``GET /issues``.
-
-Redmine ignores a filter that it does not know, does not offer in this project or keeps from this
-user, and lists everything instead (``Query#add_short_filter``). So names are checked before the
-question, and issues in the answer against what was asked: a filter that was ignored is an error.
-"""
+"""What issues are asked for: filters by name, as the parameters of ``GET /issues``."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from redmine_mcp_core import BadArgument, Redmine, date_filter
-from redmine_mcp_issues.naming import id_in, number
+from redmine_mcp_core import (
+    PRESENCE,
+    BadArgument,
+    Filters,
+    Redmine,
+    date_filter,
+    names_filter,
+    number_filter,
+    number_of,
+)
+from redmine_mcp_issues.naming import id_in
 
-Issue = dict[str, Any]
+Issue = Mapping[str, Any]
 Holds = Callable[[Issue], bool]
 Shared = Literal["issue_statuses", "trackers", "issue_priorities", "roles"]
 
@@ -97,36 +100,6 @@ _OPTIONAL = frozenset({"assignee", "assignee_role", "version", "category"})
 _NOBODY = ("nobody", "unassigned")
 """As a list tells it, and as people say it."""
 _STATUS_WORDS = {"open": "o", "closed": "c", "any": "*", "all": "*", "*": "*"}
-_AMOUNT = re.compile(r"(>=|<=|=|)\s*(-?[0-9]+(?:\.[0-9]+)?)")
-
-PRESENCE = {"none": "!*", "any": "*"}
-RANGE = re.compile(r"([0-9.-]*[0-9])\s*\.\.\s*([0-9.-]*[0-9])")
-"""From one number or day to another."""
-
-
-@dataclass
-class Filters:
-    """Parameters for Redmine, and what must hold of each issue that comes back."""
-
-    params: dict[str, str] = field(default_factory=dict)
-    holds: dict[str, Holds] = field(default_factory=dict)
-    """By the name of the filter."""
-    hints: list[str] = field(default_factory=list)
-    """What to try if nothing fits."""
-
-    def add(self, name: str, param: str, expression: str, holds: Holds | None = None) -> None:
-        self.params[param] = expression
-        if holds:
-            self.holds[name] = holds
-
-    def check(self, issues: Sequence[Issue]) -> None:
-        """Raise ``BadArgument`` if Redmine took no notice of a filter."""
-        for name, holds in self.holds.items():
-            if not all(map(holds, issues)):
-                raise BadArgument(
-                    f"Redmine does not filter by {name} here, and listed other issues as well. "
-                    "Leave it out, or ask your administrator to make it a filter."
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +161,7 @@ async def _named(
     attribute: str,
     id_of: Callable[[str], Awaitable[str]],
 ) -> None:
-    """One or several names; ``!`` before them excludes, and none and any stand alone."""
+    """One or several names; none and any stand alone."""
     name, text = asked.name, asked.text
     if name == "assignee" and text in _NOBODY:
         text = "none"
@@ -196,18 +169,11 @@ async def _named(
         held = _presence(attribute, text) if attribute else None
         filters.add(name, param, PRESENCE[text], held)
         return
-    excluded = text.startswith("!")
-    names = text.removeprefix("!").strip()
-    try:
-        ids = [await id_of(names)]
-    except BadArgument:
-        if "," not in names:
-            raise
-        ids = [await id_of(one.strip().removeprefix("!")) for one in names.split(",")]
+    expression, ids = await names_filter(text, id_of)
     holds: Holds | None = None
     if attribute and "me" not in ids:
-        holds = _reference(attribute, frozenset(ids), excluded=excluded)
-    filters.add(name, param, ("!" if excluded else "=") + "|".join(ids), holds)
+        holds = _reference(attribute, ids, excluded=expression.startswith("!"))
+    filters.add(name, param, expression, holds)
 
 
 async def _date(filters: Filters, asked: Asked) -> None:
@@ -225,13 +191,8 @@ async def _text(filters: Filters, asked: Asked) -> None:
 
 
 async def _amount(filters: Filters, asked: Asked) -> None:
-    if asked.text in PRESENCE:
-        expression = PRESENCE[asked.text]
-    elif between := RANGE.fullmatch(asked.text):
-        expression = f"><{between[1]}|{between[2]}"
-    elif compared := _AMOUNT.fullmatch(asked.text):
-        expression = f"{compared[1] or '='}{compared[2]}"
-    else:
+    expression = PRESENCE.get(asked.text) or number_filter(asked.text)
+    if expression is None:
         raise BadArgument(f"{asked.name} is a number, >=1, <=8, 1..8, none or any.")
     holds = _present(asked.name) if expression != "!*" else None
     filters.add(asked.name, NUMBERS[asked.name], expression, holds)
@@ -240,7 +201,7 @@ async def _amount(filters: Filters, asked: Asked) -> None:
 async def _issue(filters: Filters, asked: Asked) -> None:
     name, text = asked.name, asked.text
     below = name in ("parent", "child") and text.startswith("~")
-    ids = [number(part) for part in text.removeprefix("~").split(",")]
+    ids = [number_of(part) for part in text.removeprefix("~").split(",")]
     if text in PRESENCE and name != "id":
         expression = PRESENCE[text]
     elif None in ids:

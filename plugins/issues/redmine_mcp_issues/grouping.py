@@ -12,9 +12,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from redmine_mcp_core import MAX_PAGE_SIZE, BadArgument, Redmine, RedmineError, line
-from redmine_mcp_issues.asking import custom_field_id, custom_values
-from redmine_mcp_issues.filters import OF_PROJECTS, SHARED, Filters, Issue
+from redmine_mcp_core import (
+    MAX_PAGE_SIZE,
+    BadArgument,
+    Filters,
+    Redmine,
+    RedmineError,
+    custom_values,
+    line,
+)
+from redmine_mcp_issues.asking import custom_field_id
+from redmine_mcp_issues.filters import OF_PROJECTS, SHARED, Issue
 from redmine_mcp_issues.listing import Group, IssueList
 from redmine_mcp_issues.naming import known_as
 

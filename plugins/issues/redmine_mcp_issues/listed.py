@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
 
-from redmine_mcp_core import BadArgument, CurrentRedmine, NotFound, Redmine, Said
+from redmine_mcp_core import BadArgument, CurrentRedmine, Filters, NotFound, Redmine, Said
 from redmine_mcp_issues.asking import filters_from
-from redmine_mcp_issues.filters import Filters
 from redmine_mcp_issues.grouping import grouped, grouping_from
 from redmine_mcp_issues.listing import PAGE, IssueList, rows_from
 from redmine_mcp_issues.naming import in_project, known_as
@@ -114,7 +113,7 @@ async def list_issues(
 
 
 async def _saved(redmine: Redmine, query: str) -> Filters:
-    return Filters({"query_id": str(await redmine.id_of("queries", query))})
+    return Filters("issues", {"query_id": str(await redmine.id_of("queries", query))})
 
 
 async def _project_of(redmine: Redmine, query: str) -> str:

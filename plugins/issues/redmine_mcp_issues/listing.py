@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from redmine_mcp_core import Quotation, Result, line
+from redmine_mcp_core import Quotation, Result, line, page_of
 from redmine_mcp_issues.headings import (
     NAMES,
     NOTHING,
@@ -104,13 +104,8 @@ class IssueList(Result):
             return " ".join(["No issue fits.", *self.hints])
         if self.group_by:
             return self._counted()
-        if not self.issues:
-            return f"{self.total} found, but page {self.page} is past the last."
-        first = (self.page - 1) * PAGE + 1
-        last = first + len(self.issues) - 1
-        more = f"; next: page={self.page + 1}" if last < self.total else ""
-        body = Quotation().enclose("\n".join(self._lines()))
-        return f"{body}\n{first}-{last} of {self.total}{more}"
+        shown = len(self.issues)
+        return page_of(self._lines(), shown=shown, total=self.total, page=self.page, size=PAGE)
 
     def _lines(self) -> Iterator[str]:
         dated = self.sorted_by if self.sorted_by in SHOWN_DATES else None

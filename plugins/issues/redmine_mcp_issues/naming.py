@@ -6,14 +6,13 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal, TypeVar
 
-from redmine_mcp_core import BadArgument, Forbidden, NotFound, Redmine, find_name, line
+from redmine_mcp_core import BadArgument, Forbidden, NotFound, Redmine, find_name, line, number_of
 
 InProject = Literal["members", "versions", "issue_categories", "issue_custom_fields"]
 """What each project has its own list of."""
 
 _Answer = TypeVar("_Answer")
 _IDENTIFIER = re.compile(r"[a-z0-9_-]+")
-_NUMBER = re.compile(r"#?([0-9]{1,9})")
 
 
 OWN_NAMES: Mapping[str, str] = {
@@ -62,19 +61,13 @@ async def in_project(
         raise Forbidden(problem) from None
 
 
-def number(text: str) -> int | None:
-    """The id that was written, as ``12`` or ``#12``."""
-    found = _NUMBER.fullmatch(text.strip())
-    return int(found[1]) if found else None
-
-
 async def id_in(redmine: Redmine, kind: InProject, wanted: str, project: str) -> int:
     """The id of a member, version, category or custom field, by id or name.
 
     Where no project was given, the lists of all projects count. An id is believed, except that a
     custom field has to be known. Raises ``BadArgument`` with the valid names.
     """
-    given = number(wanted)
+    given = number_of(wanted)
     if given is not None and (not project or kind == "members"):
         return given  # somebody who is no member any more may still be an author
     try:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from redmine_mcp_core import Redmine, find_name, line
-
-_ID = re.compile(r"#?([0-9]{1,9})")
+from redmine_mcp_core import Redmine, find_name, line, number_of
 
 
 async def person(redmine: Redmine, wanted: str, project: str) -> tuple[int, str]:
@@ -17,8 +13,9 @@ async def person(redmine: Redmine, wanted: str, project: str) -> tuple[int, str]
     if wanted.strip().casefold() == "me":
         account = await redmine.learned("me", redmine.account)
         return int(account["id"]), line(f"{account['firstname']} {account['lastname']}")
-    if number := _ID.fullmatch(wanted.strip()):
-        return int(number[1]), f"#{number[1]}"
+    given = number_of(wanted)
+    if given is not None:
+        return given, f"#{given}"
     members = await redmine.names("members", project)
     user_id = find_name("members", members, wanted)
     return user_id, line(members[user_id])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
-from redmine_mcp_core import MOST_SEARCH_WORDS, Quotation, Result, line
+from redmine_mcp_core import MOST_SEARCH_WORDS, Result, line, not_searched, page_of
 
 PAGE = 25
 
@@ -39,27 +39,14 @@ class SearchHits(Result):
     """What else to call, where that may be meant."""
 
     def text(self) -> str:
-        return "\n".join(filter(None, [self._found(), *self._left_out(), self.hint]))
-
-    def _left_out(self) -> Iterator[str]:
-        if self.words_left_out:
-            words = ", ".join(f"“{word}”" for word in self.words_left_out)
-            yield (
-                f"Not searched for: {words}. Redmine takes {MOST_SEARCH_WORDS} words, of two "
-                "letters or more each."
-            )
+        parts = [self._found(), not_searched(self.words_left_out), self.hint]
+        return "\n".join(filter(None, parts))
 
     def _found(self) -> str:
         if not self.total:
             return "Nothing found."
-        if not self.hits:
-            return f"{self.total} found, but page {self.page} is past the last."
-        first = (self.page - 1) * PAGE + 1
-        last = first + len(self.hits) - 1
         rows = [f"#{hit.id} {hit.tracker}, {hit.status}: {hit.subject}" for hit in self.hits]
-        body = Quotation().enclose("\n".join(rows))
-        more = f"; next: page={self.page + 1}" if last < self.total else ""
-        return f"{body}\n{first}-{last} of {self.total}{more}"
+        return page_of(rows, shown=len(rows), total=self.total, page=self.page, size=PAGE)
 
 
 def hint_for(words: Sequence[str], *, any_word: bool, total: int) -> str:

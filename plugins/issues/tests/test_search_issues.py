@@ -244,7 +244,7 @@ async def test_a_page_past_the_end_says_so(sign_in: Any) -> None:
     async with sign_in() as client:
         result = await search(client, "login", page=9)
 
-    assert re.fullmatch(r"\d+ found, but page 9 is past the last\.", text_of(result))
+    assert re.fullmatch(r"\d+ in all, but page 9 is past the last\.", text_of(result))
     assert result.structured_content["hits"] == []
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field
 
-from redmine_mcp_core import Quotation
+from redmine_mcp_core import page_of
 
 PAGE = 50
 
@@ -25,10 +25,4 @@ def told(rows: Sequence[str], *, total: int, page: int, nothing: str) -> str:
     """The rows between marks, and behind them where in the whole they stand."""
     if not total:
         return nothing
-    first = (page - 1) * PAGE + 1
-    if not rows:
-        return f"{total} in all, but page {page} is past the last."
-    last = first + len(rows) - 1
-    more = f"; next: page={page + 1}" if last < total else ""
-    body = Quotation().enclose("\n".join(rows))
-    return f"{body}\n{first}-{last} of {total}{more}"
+    return page_of(rows, shown=len(rows), total=total, page=page, size=PAGE)

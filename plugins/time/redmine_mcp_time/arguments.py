@@ -9,20 +9,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from redmine_mcp_core import BadArgument, hours_of
+from redmine_mcp_core import BadArgument, hours_of, number_of
 
 _TEXT = {"type": "string"}
 
 
-def number(text: str) -> int | None:
-    """The id that was written, as ``12`` or ``#12``."""
-    digits = text.strip().removeprefix("#")
-    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None
-
-
 def issue_number(text: str) -> int:
     """The number of an issue. Raises ``BadArgument``."""
-    found = number(text)
+    found = number_of(text)
     if found is None:
         raise BadArgument("issue is the number of an issue, such as 12.")
     return found

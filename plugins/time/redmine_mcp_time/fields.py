@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from redmine_mcp_core import BadArgument, Redmine, find_name, line
-from redmine_mcp_time.arguments import number
+from redmine_mcp_core import BadArgument, Redmine, find_name, line, number_of
 
 
 async def field_names(redmine: Redmine) -> dict[int, str]:
@@ -33,7 +32,7 @@ async def field_id(redmine: Redmine, wanted: str) -> int:
     Raises ``BadArgument`` with the fields there are.
     """
     names = await field_names(redmine)
-    given = number(wanted.removeprefix("cf_"))
+    given = number_of(wanted.removeprefix("cf_"))
     if given is not None and not names:
         return given
     try:
@@ -52,16 +51,6 @@ async def field_id(redmine: Redmine, wanted: str) -> int:
 async def field_values(redmine: Redmine, wanted: Mapping[str, Any]) -> dict[int, Any]:
     """Id to value as Redmine takes it. Raises ``BadArgument`` with the fields there are."""
     return {await field_id(redmine, name): _value(value) for name, value in wanted.items()}
-
-
-def values_in(entry: Mapping[str, Any], field: int) -> list[str]:
-    """The values of an entry's custom field: none, one or several."""
-    for custom in entry.get("custom_fields", ()):
-        if custom["id"] == field:
-            value = custom.get("value")
-            values = value if isinstance(value, list) else [value]
-            return [str(one) for one in values if one not in (None, "")]
-    return []
 
 
 def _value(value: Any) -> Any:

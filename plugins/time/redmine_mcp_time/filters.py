@@ -1,24 +1,26 @@
-"""What time entries are asked for: filters by name, as parameters of ``GET /time_entries``.
-
-Redmine ignores a filter that it does not know, and where one value is malformed it forgets all
-filters (``Query#statement``). So names and values are checked before the question, and where an
-entry shows it, the answer is held to what was asked.
-"""
+"""What time entries are asked for: filters by name, as parameters of ``GET /time_entries``."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from redmine_mcp_core import BadArgument, Redmine, date_filter, find_name, line
-from redmine_mcp_time.arguments import number
-from redmine_mcp_time.fields import field_id, values_in
-
-Entry = Mapping[str, Any]
-Holds = Callable[[Entry], bool]
-IdOf = Callable[[str], Awaitable[str]]
+from redmine_mcp_core import (
+    PRESENCE,
+    BadArgument,
+    Filters,
+    Redmine,
+    check_value,
+    custom_values,
+    date_filter,
+    find_name,
+    line,
+    names_filter,
+    number_filter,
+    number_of,
+)
+from redmine_mcp_time.fields import field_id
 
 SHARED: Mapping[
     str, tuple[str, Literal["trackers", "issue_statuses", "time_entry_activities", "roles"]]
@@ -44,28 +46,7 @@ PROJECT_STATUSES = {"active": "=1", "closed": "=5"}
 
 FILTERS = (*OF_PROJECTS, *SHARED, "spent_on", "hours", *TEXTS, *ISSUES, "project_status")
 
-PRESENCE = {"none": "!*", "any": "*"}
 _STATUS_WORDS = {"open": False, "closed": True}
-_AMOUNT = re.compile(r"(>=|<=|=|)\s*([0-9]{1,6}(?:\.[0-9]{1,4})?)")
-_RANGE = re.compile(r"([0-9.]*[0-9])\s*\.\.\s*([0-9.]*[0-9])")
-
-
-@dataclass
-class Filters:
-    """Parameters for Redmine, and what must hold of each entry that comes back."""
-
-    params: dict[str, str] = field(default_factory=dict)
-    holds: dict[str, Holds] = field(default_factory=dict)
-    """By the name of the filter."""
-
-    def check(self, entries: Sequence[Entry]) -> None:
-        """Raise ``BadArgument`` if Redmine took no notice of a filter."""
-        for name, holds in self.holds.items():
-            if not all(map(holds, entries)):
-                raise BadArgument(
-                    f"Redmine does not filter by {name} here, and listed other entries as well. "
-                    "Leave it out, or ask your administrator to make it a filter."
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +62,10 @@ class Asked:
 
 async def filters_from(redmine: Redmine, asked: Mapping[str, str], project: str) -> Filters:
     """The filters that were asked for. Raises ``BadArgument`` with the valid names or values."""
-    filters = Filters()
+    filters = Filters("entries")
     for name, value in asked.items():
         text, known = line(value), name.strip().casefold().replace(" ", "_")
-        if not text:
-            raise BadArgument(f"{line(name)} is empty. Leave it out, or write none or any.")
-        if "|" in text:
-            raise BadArgument(f"Redmine cannot filter by a value with “|” in it: {line(name)}.")
+        check_value(line(name), text)
         add = next((add for names, add in _KINDS if known in names), _custom)
         known = known if known in FILTERS else line(name)
         await add(filters, Asked(known, text, project, redmine))
@@ -107,7 +85,7 @@ async def _shared(filters: Filters, asked: Asked) -> None:
         fitting = [str(one["id"]) for one in statuses if one["is_closed"] == closed]
         filters.params[param] = "=" + "|".join(fitting)
     else:
-        await _named(filters, asked, param, id_of)
+        filters.params[param], _ = await names_filter(asked.text, id_of)
 
 
 async def _owned(filters: Filters, asked: Asked) -> None:
@@ -116,7 +94,7 @@ async def _owned(filters: Filters, asked: Asked) -> None:
         raise BadArgument("Categories belong to a project: name it.")
 
     async def id_of(wanted: str) -> str:
-        given = number(wanted)
+        given = number_of(wanted)
         if given is not None and (kind == "members" or not asked.project):
             return str(given)  # somebody who is no member any more has entries all the same
         if wanted.casefold() == "me" and asked.name in ("user", "author"):
@@ -129,24 +107,10 @@ async def _owned(filters: Filters, asked: Asked) -> None:
                 raise
             return str(given)  # a subproject's
 
-    ids = await _named(filters, asked, param, id_of)
+    filters.params[param], ids = await names_filter(asked.text, id_of)
     if asked.name == "user" and "me" not in ids:
         excluded = filters.params[param].startswith("!")
         filters.holds["user"] = lambda entry: (str(entry["user"]["id"]) in ids) != excluded
-
-
-async def _named(filters: Filters, asked: Asked, param: str, id_of: IdOf) -> list[str]:
-    """One or several names; ``!`` before them excludes. Returns their ids."""
-    excluded = asked.text.startswith("!")
-    names = asked.text.removeprefix("!").strip()
-    try:
-        ids = [await id_of(names)]
-    except BadArgument:
-        if "," not in names:
-            raise
-        ids = [await id_of(one.strip().removeprefix("!")) for one in names.split(",")]
-    filters.params[param] = ("!" if excluded else "=") + "|".join(ids)
-    return ids
 
 
 async def _day(filters: Filters, asked: Asked) -> None:
@@ -158,18 +122,16 @@ async def _text(filters: Filters, asked: Asked) -> None:
 
 
 async def _hours(filters: Filters, asked: Asked) -> None:
-    if between := _RANGE.fullmatch(asked.text):
-        filters.params["hours"] = f"><{between[1]}|{between[2]}"
-    elif compared := _AMOUNT.fullmatch(asked.text):
-        filters.params["hours"] = f"{compared[1] or '='}{compared[2]}"
-    else:
+    expression = number_filter(asked.text)
+    if expression is None:
         raise BadArgument("hours is a number, >=1, <=8 or 1..8.")
+    filters.params["hours"] = expression
 
 
 async def _issue(filters: Filters, asked: Asked) -> None:
     """Redmine takes one issue, ``~12`` for all below it too (``sql_for_issue_id_field``)."""
     below = asked.text.startswith("~")
-    wanted = number(asked.text.removeprefix("~"))
+    wanted = number_of(asked.text.removeprefix("~"))
     if asked.text in PRESENCE:
         expression = PRESENCE[asked.text]
     elif wanted is None:
@@ -198,7 +160,9 @@ async def _custom(filters: Filters, asked: Asked) -> None:
     text, param = asked.text, f"cf_{wanted}"
     if text in PRESENCE:
         filters.params[param] = PRESENCE[text]
-        filters.holds[asked.name] = lambda entry: bool(values_in(entry, wanted)) == (text == "any")
+        filters.holds[asked.name] = lambda entry: (
+            bool(custom_values(entry, wanted)) == (text == "any")
+        )
     elif text.startswith(("~", "!", ">=", "<=")):
         filters.params[param] = text
     else:
@@ -206,7 +170,7 @@ async def _custom(filters: Filters, asked: Asked) -> None:
         filters.params[param] = "=" + "|".join(filter(None, (text, stored)))
         fitting = {text.casefold(), stored}
         filters.holds[asked.name] = lambda entry: any(
-            value.casefold() in fitting for value in values_in(entry, wanted)
+            value.casefold() in fitting for value in custom_values(entry, wanted)
         )
 
 

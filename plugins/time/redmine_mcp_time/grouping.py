@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from redmine_mcp_core import BadArgument, Forbidden, Redmine, line
-from redmine_mcp_time.fields import field_id, values_in
-from redmine_mcp_time.filters import Filters
+from redmine_mcp_core import BadArgument, Filters, Forbidden, Redmine, custom_values, line
+from redmine_mcp_time.fields import field_id
 from redmine_mcp_time.reading import (
     Entry,
     Found,
@@ -60,7 +59,7 @@ class Key:
 
     def value(self, entry: Entry, issues: Issues) -> str:
         if self.field_id:
-            return line(", ".join(values_in(entry, self.field_id))) or "none"
+            return line(", ".join(custom_values(entry, self.field_id))) or "none"
         if self.by in OF_TIME:
             return OF_TIME[self.by](date.fromisoformat(entry["spent_on"]))
         if self.by == "issue":

@@ -19,9 +19,10 @@ from redmine_mcp_core import (
     Redmine,
     fingerprint,
     line,
+    number_of,
     once,
 )
-from redmine_mcp_time.arguments import Comments, Fields, Hours, Name, Text, issue_number, number
+from redmine_mcp_time.arguments import Comments, Fields, Hours, Name, Text, issue_number
 from redmine_mcp_time.plugin import plugin
 from redmine_mcp_time.reading import PATH, entry_of
 from redmine_mcp_time.rows import entry_from
@@ -219,7 +220,7 @@ class _Logging:
 
 
 def _is_plain(user: str | int) -> bool:
-    return str(user).strip().casefold() == "me" or number(str(user)) is not None
+    return str(user).strip().casefold() == "me" or number_of(str(user)) is not None
 
 
 async def _logged_since(redmine: Redmine, body: dict[str, Any], since: datetime) -> int | None:

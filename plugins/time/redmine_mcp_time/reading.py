@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from redmine_mcp_core import MAX_PAGE_SIZE, Forbidden, NotFound, Redmine
-from redmine_mcp_time.filters import Filters
+from redmine_mcp_core import MAX_PAGE_SIZE, Filters, Forbidden, NotFound, Redmine
 from redmine_mcp_time.rows import PAGE, minutes_of
 from redmine_mcp_time.sorting import NEWEST_FIRST
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from redmine_mcp_core import Quotation, Result, line, shorten
+from redmine_mcp_core import Quotation, Result, line, page_of, shorten
 
 PAGE = 25
 COMMENT_CHARACTERS = 100
@@ -75,21 +75,20 @@ class TimeEntryList(Result):
             return "No time entry fits."
         if self.group_by:
             return self._grouped()
-        if not self.entries:
-            return f"{self.total} found, but page {self.page} is past the last."
-        first = (self.page - 1) * PAGE + 1
-        last = first + len(self.entries) - 1
         cut = any(entry.comments_left_out for entry in self.entries)
-        said = [
-            f"{first}-{last} of {self.total}",
-            "too many to add up: narrow spent_on"
-            if self.hours is None
-            else f"{shown(self.hours)} in all",
-            f"next: page={self.page + 1}" if last < self.total else "",
-            "a comment that ends in … is whole with entry=its id" if cut else "",
-        ]
-        body = Quotation().enclose("\n".join(self._lines()))
-        return f"{body}\n{'; '.join(filter(None, said))}"
+        return page_of(
+            self._lines(),
+            shown=len(self.entries),
+            total=self.total,
+            page=self.page,
+            size=PAGE,
+            said=[
+                "too many to add up: narrow spent_on"
+                if self.hours is None
+                else f"{shown(self.hours)} in all",
+                "a comment that ends in … is whole with entry=its id" if cut else "",
+            ],
+        )
 
     def _lines(self) -> Iterator[str]:
         year = max(entry.spent_on for entry in self.entries)[:4]

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from redmine_mcp_core import BadArgument, Redmine
+from redmine_mcp_core import Redmine, sort_by
 from redmine_mcp_time.fields import field_id
-
-MOST_KEYS = 3
-"""Redmine drops all further ones (lib/redmine/sort_criteria.rb)."""
 
 NEWEST_FIRST = "spent_on:desc"
 
@@ -30,27 +27,10 @@ COLUMNS: Mapping[str, str] = {
 
 
 async def sort_from(redmine: Redmine, text: str) -> str:
-    """``-hours, user`` as Redmine's ``sort``: a minus sign turns a key round.
+    """``-hours, user`` as Redmine's ``sort``. Raises ``BadArgument`` with the valid keys."""
 
-    Raises ``BadArgument`` with the valid keys: Redmine would ignore an unknown one.
-    """
-    keys = [part.strip() for part in text.split(",") if part.strip()]
-    if len(keys) > MOST_KEYS:
-        raise BadArgument(f"Redmine sorts by {MOST_KEYS} keys at most.")
-    return ",".join([await _criterion(redmine, key) for key in keys])
+    async def column_of(name: str) -> str:
+        column = COLUMNS.get(name.casefold().replace(" ", "_"))
+        return column or f"cf_{await field_id(redmine, name)}"
 
-
-async def _criterion(redmine: Redmine, key: str) -> str:
-    name, _, direction = key.lstrip("-").replace(":", " ").rpartition(" ")
-    if direction.casefold() not in ("asc", "desc"):
-        name, direction = key.lstrip("-"), "asc"
-    known = name.strip().casefold().replace(" ", "_")
-    if known in COLUMNS:
-        column = COLUMNS[known]
-    else:
-        try:
-            column = f"cf_{await field_id(redmine, name.strip())}"
-        except BadArgument:
-            keys = ", ".join(COLUMNS)
-            raise BadArgument(f"Nothing is sorted by “{key[:40]}”. There are: {keys}.") from None
-    return f"{column}:desc" if key.startswith("-") or direction.casefold() == "desc" else column
+    return await sort_by(text, column_of, COLUMNS)

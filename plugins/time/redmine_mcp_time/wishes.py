@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from redmine_mcp_core import Forbidden, Redmine, day_of, find_name, line
-from redmine_mcp_time.arguments import issue_number, number
-from redmine_mcp_time.fields import field_values, values_in
+from redmine_mcp_core import Forbidden, Redmine, custom_values, day_of, find_name, line, number_of
+from redmine_mcp_time.arguments import issue_number
+from redmine_mcp_time.fields import field_values
 from redmine_mcp_time.rows import minutes_of, shown
 
 Entry = Mapping[str, Any]
@@ -99,7 +99,7 @@ async def user_id(redmine: Redmine, wanted: str | int, place: int | None) -> int
     text = str(wanted).strip()
     if text.casefold() == "me":
         return int((await redmine.learned("me", redmine.account))["id"])
-    given = number(text)
+    given = number_of(text)
     return given or find_name("members", await redmine.names("members", place or ""), text)
 
 
@@ -116,7 +116,7 @@ def held(entry: Entry) -> dict[str, Value]:
     for name in ("project", "activity", "user"):
         found[f"{name}_id"] = Value(entry[name]["id"], line(entry[name]["name"]))
     for custom in entry.get("custom_fields", ()):
-        values = sorted(values_in(entry, custom["id"]))
+        values = sorted(custom_values(entry, custom["id"]))
         found[f"cf_{custom['id']}"] = Value(values, line(", ".join(values)) or "none")
     return found
 

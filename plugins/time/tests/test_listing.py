@@ -143,7 +143,7 @@ async def test_pages_of_many(sign_in: SignIn, many: Callable[[int], None], told:
 
     assert first.splitlines()[-1] == "1-25 of 90; 30 h in all; next: page=2"
     assert last.splitlines()[-1] == "76-90 of 90; 30 h in all"
-    assert beyond == "90 found, but page 5 is past the last."
+    assert beyond == "90 in all, but page 5 is past the last."
 
 
 async def test_the_sum_of_more_than_a_page_of_redmine(

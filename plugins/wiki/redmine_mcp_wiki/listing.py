@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from redmine_mcp_core import CurrentRedmine, Quotation, Redmine, Result, line
+from redmine_mcp_core import CurrentRedmine, Redmine, Result, line, page_of
 from redmine_mcp_wiki.pages import SEES, Project, Record, index_of, parent_of
 from redmine_mcp_wiki.plugin import plugin
 
@@ -41,14 +41,10 @@ class PageList(Result):
     def text(self) -> str:
         if not self.total:
             return "This wiki has no pages yet."
-        first = (self.page - 1) * PAGE + 1
-        if not self.pages:
-            return f"{self.total} in all, but page {self.page} is past the last."
-        last = first + len(self.pages) - 1
-        more = f"; next: page={self.page + 1}" if last < self.total else ""
-        # Between other lines, so that the first one keeps its indentation.
-        rows = Quotation().enclose("\n".join(["Pages:", *(one.row() for one in self.pages)]))
-        return f"{rows}\n{first}-{last} of {self.total}{more}"
+        # Below another line, so that the first one keeps its indentation.
+        lines = ["Pages:", *(one.row() for one in self.pages)]
+        shown = len(self.pages)
+        return page_of(lines, shown=shown, total=self.total, page=self.page, size=PAGE)
 
 
 @plugin.tool(title="List wiki pages", scopes=SEES, read_only=True, listed=False)

@@ -7,7 +7,7 @@ its last change (app/models/wiki_page.rb, ``acts_as_searchable`` and ``acts_as_e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -18,10 +18,11 @@ from redmine_mcp_core import (
     BadArgument,
     CurrentRedmine,
     Forbidden,
-    Quotation,
     Redmine,
     Result,
     line,
+    not_searched,
+    page_of,
     search_words,
 )
 from redmine_mcp_wiki.listing import Page
@@ -50,26 +51,13 @@ class WikiHits(Result):
     """What was asked for and Redmine does not search for."""
 
     def text(self) -> str:
-        return "\n".join([self._found(), *self._left_out()])
+        return "\n".join(filter(None, [self._found(), not_searched(self.words_left_out)]))
 
     def _found(self) -> str:
         if not self.total:
             return "Nothing found."
-        if not self.hits:
-            return f"{self.total} found, but page {self.page} is past the last."
-        first = (self.page - 1) * PAGE + 1
-        last = first + len(self.hits) - 1
         rows = [f"{hit.title}: {hit.excerpt}" if hit.excerpt else hit.title for hit in self.hits]
-        more = f"; next: page={self.page + 1}" if last < self.total else ""
-        return f"{Quotation().enclose(chr(10).join(rows))}\n{first}-{last} of {self.total}{more}"
-
-    def _left_out(self) -> Iterator[str]:
-        if self.words_left_out:
-            words = ", ".join(f"“{word}”" for word in self.words_left_out)
-            yield (
-                f"Not searched for: {words}. Redmine takes {MOST_SEARCH_WORDS} words, of two "
-                "letters or more each."
-            )
+        return page_of(rows, shown=len(rows), total=self.total, page=self.page, size=PAGE)
 
 
 @plugin.tool(title="Search a wiki", scopes=SEES | {"search_project"}, read_only=True, listed=False)

@@ -100,7 +100,7 @@ async def test_nothing_fits(sign_in: Any, listed: Any) -> None:
 
     assert text_of(result) == "No issue fits."
     assert result.structured_content == {"total": 0}
-    assert re.fullmatch(r"\d+ found, but page 9 is past the last\.", text_of(beyond))
+    assert re.fullmatch(r"\d+ in all, but page 9 is past the last\.", text_of(beyond))
 
 
 async def test_what_else_to_try_is_said(read_as: Any, listed: Any) -> None:
