@@ -1,4 +1,4 @@
-"""What every conversation pays for: the listed tools and the instructions, with all plugins."""
+"""What a conversation pays for, with all plugins: tools, listed and found, and instructions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from fastmcp.client.transports import FastMCPTransport
 from mcp_types import Icon
 from redmine_mcp_sandbox import Sandbox
 
+from redmine_mcp_core import Effect
 from redmine_mcp_core.mcp.hello import INSTRUCTIONS
 from redmine_mcp_core.testing import client_for, seen_by_model
 
@@ -21,8 +22,10 @@ MOST_TOOLS = 25
 SEEN_BYTES = 10_000
 INSTRUCTION_BYTES = 1_000
 ICON_BYTES = 300
+FOUND_BYTES = 1_500
 
 PLUGINS = [entry.load() for entry in entry_points(group="redmine_mcp")]
+TOOLS = {tool.name: tool for plugin in PLUGINS for tool in getattr(plugin, "tools", ())}
 
 
 @asynccontextmanager
@@ -50,6 +53,23 @@ async def test_the_listed_tools_keep_to_their_budget() -> None:
     assert sum(sizes.values()) <= SEEN_BYTES, table
 
 
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_that_is_found_costs_little(name: str) -> None:
+    """Name, description and input schema, in bytes."""
+    size = len(seen_by_model(TOOLS[name].to_mcp_tool()).encode())
+
+    assert size <= FOUND_BYTES, f"{size} bytes"
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_what_destroys_can_be_confirmed(name: str) -> None:
+    """A destroying tool takes ``confirm``, which is no by default, and no other tool does."""
+    confirm = TOOLS[name].parameters["properties"].get("confirm")
+
+    assert (confirm is not None) == (TOOLS[name].declaration.effect is Effect.DESTROYS)
+    assert confirm is None or not confirm.get("default")
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_the_instructions_reach_the_model_and_are_short(
     mode: Literal["auto", "legacy"],
@@ -67,12 +87,7 @@ async def test_the_instructions_speak_of_what_there_is() -> None:
     """The tools and parameters that they name exist."""
     async with connected() as client:
         tools = {tool.name for tool in await client.list_tools()}
-    parameters = {
-        name
-        for plugin in PLUGINS
-        for tool in getattr(plugin, "tools", ())
-        for name in tool.parameters["properties"]
-    }
+    parameters = {name for tool in TOOLS.values() for name in tool.parameters["properties"]}
 
     for tool in ("find_tools", "call_tool"):
         assert tool in INSTRUCTIONS
@@ -105,12 +120,11 @@ async def test_everything_has_a_title_and_a_small_icon_of_its_own() -> None:
 async def test_the_icon_of_a_tool_tells_what_it_does() -> None:
     """Tools that read look alike, and unlike those that write or destroy."""
     drawn: dict[tuple[bool | None, bool | None], set[str]] = {}
-    for plugin in PLUGINS:
-        for tool in getattr(plugin, "tools", ()):
-            hints = tool.annotations
-            (icon,) = tool.icons
-            kind = (hints.read_only_hint, hints.destructive_hint)
-            drawn.setdefault(kind, set()).add(icon.src)
+    for tool in TOOLS.values():
+        hints = tool.annotations
+        (icon,) = tool.icons
+        kind = (hints.read_only_hint, hints.destructive_hint)
+        drawn.setdefault(kind, set()).add(icon.src)
 
     assert len(drawn) == 3
     assert len(set().union(*drawn.values())) == 3

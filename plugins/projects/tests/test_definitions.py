@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redmine_mcp_projects import plugin
 
-from redmine_mcp_core.testing import definition_of, hold_to_snapshots, seen_by_model, text_of
+from redmine_mcp_core.testing import hold_to_snapshots, seen_by_model, text_of
 
 TOOLS = {tool.name: tool for tool in plugin.tools}
 LISTED_BYTES = 1_500
@@ -51,13 +51,3 @@ async def test_what_is_not_listed_can_be_found(sign_in: Any, wanted: str, tool: 
     async with sign_in("admin", *plugin.scopes) as client:
         result = await client.call_tool("find_tools", {"query": wanted})
     assert f"### {tool}\n" in text_of(result), text_of(result)
-
-
-@pytest.mark.parametrize("name", TOOLS)
-def test_what_destroys_can_be_confirmed(name: str) -> None:
-    """A destroying tool takes ``confirm``, which is no by default, and no other tool does."""
-    tool = TOOLS[name]
-    confirm = tool.parameters["properties"].get("confirm")
-
-    assert (confirm is not None) == bool(definition_of(tool)["annotations"].get("destructiveHint"))
-    assert confirm is None or not confirm.get("default")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +13,9 @@ from redmine_mcp_time import plugin as time
 
 from redmine_mcp_core import Plugin
 from redmine_mcp_core.testing import text_of, unmarked
-from redmine_mcp_core.testing.fixtures import Target, redmine, sandbox, sign_in
+from redmine_mcp_core.testing.fixtures import redmine, sandbox, sign_in
 
 __all__ = ["redmine", "sandbox", "sign_in"]
-
-UP = Path(__file__).parents[3] / "tests/real_redmine/up.py"
 
 Told = Callable[..., Awaitable[str]]
 
@@ -29,16 +24,6 @@ Told = Callable[..., Awaitable[str]]
 def plugin() -> Plugin:
     """What these tests are about."""
     return time
-
-
-@pytest.fixture
-def written(redmine: Target) -> Iterator[Target]:
-    """Each Redmine there is, for tests that write: the real one is put back to its seed."""
-    try:
-        yield redmine
-    finally:
-        if redmine.sandbox is None:
-            subprocess.run([sys.executable, UP, "reset"], check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -17,7 +14,6 @@ from redmine_mcp_core.testing.fixtures import Target, redmine, sandbox, sign_in
 
 __all__ = ["redmine", "sandbox", "sign_in"]
 
-UP = Path(__file__).parents[3] / "tests/real_redmine/up.py"
 API = "/projects/alpha/wiki"
 
 Told = Callable[..., Awaitable[str]]
@@ -59,20 +55,15 @@ def plugin() -> Plugin:
 
 
 @pytest.fixture
-async def written(redmine: Target) -> AsyncIterator[Target]:
-    """Each Redmine there is, with these pages alone in alpha; the real one is reset afterwards."""
-    try:
-        async with redmine.http() as http:
-            for seeded in (await http.get(f"{API}/index.json")).json()["wiki_pages"]:
-                (await http.delete(f"{API}/{seeded['title']}.json")).raise_for_status()
-            for title, page in PAGES:
-                answer = await http.put(f"{API}/{title}.json", json={"wiki_page": page})
-                assert answer.is_success, answer.text
-        yield redmine
-    finally:
-        if redmine.sandbox is None:
-            reset = await asyncio.create_subprocess_exec(sys.executable, str(UP), "reset")
-            assert await reset.wait() == 0
+async def written(written: Target) -> Target:
+    """With these pages alone in alpha."""
+    async with written.http() as http:
+        for seeded in (await http.get(f"{API}/index.json")).json()["wiki_pages"]:
+            (await http.delete(f"{API}/{seeded['title']}.json")).raise_for_status()
+        for title, page in PAGES:
+            answer = await http.put(f"{API}/{title}.json", json={"wiki_page": page})
+            assert answer.is_success, answer.text
+    return written
 
 
 @pytest.fixture
