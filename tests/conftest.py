@@ -8,7 +8,14 @@ import pytest
 import structlog
 
 from tests.support.logs import Stream, logging_as_it_was
-from tests.support.servers import Running, Target, real_target, running_server, sandbox_target
+from tests.support.servers import (
+    BY_KEY,
+    Running,
+    Target,
+    real_target,
+    running_server,
+    sandbox_target,
+)
 
 NO_REAL_REDMINE = "REAL_REDMINE_URL is not set: no real Redmine took part (see tests/real_redmine)"
 
@@ -45,6 +52,20 @@ async def redmine(request: pytest.FixtureRequest) -> AsyncIterator[Target]:
 async def server(sandbox: Target) -> AsyncIterator[Running]:
     """Our server before a sandbox."""
     async with running_server(sandbox) as running:
+        yield running
+
+
+@pytest.fixture
+async def ours(redmine: Target) -> AsyncIterator[Running]:
+    """Our server before each Redmine."""
+    async with running_server(redmine) as running:
+        yield running
+
+
+@pytest.fixture
+async def keyed(sandbox: Target) -> AsyncIterator[Running]:
+    """Our server before a sandbox that is taken for a Redmine without OAuth."""
+    async with running_server(sandbox, **BY_KEY) as running:
         yield running
 
 

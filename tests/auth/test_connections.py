@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from html import unescape
 
 import httpx
@@ -16,7 +15,7 @@ from redmine_mcp_core.auth import connections
 from redmine_mcp_core.auth.connections import least
 from redmine_mcp_core.auth.cookies import Cookie
 from redmine_mcp_core.storage import StoreUnavailable
-from tests.auth.test_key_login import JWT_KEY, sign_in_by_key
+from tests.auth.test_key_login import sign_in_by_key
 from tests.auth.test_session_life import proxy_of, user_id
 from tests.support.device_flow import NOWHERE
 from tests.support.forms import Browser
@@ -288,18 +287,6 @@ async def test_nobody_can_be_the_pages_own_client(server: Running) -> None:
 
     assert answer.status_code == 401
     assert answer.json()["error"] == "invalid_client"
-
-
-@pytest.fixture
-async def keyed(sandbox: Target) -> AsyncIterator[Running]:
-    async with running_server(
-        sandbox,
-        mcp_sign_in=["key-login"],
-        redmine_client_id=None,
-        redmine_client_secret=None,
-        jwt_signing_key=JWT_KEY,
-    ) as running:
-        yield running
 
 
 async def test_it_works_by_key_as_well(keyed: Running) -> None:

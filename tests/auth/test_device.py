@@ -14,7 +14,6 @@ from redmine_mcp_core.auth import device_codes
 from redmine_mcp_core.auth.client_metadata import DEVICE_GRANT
 from redmine_mcp_core.auth.device_codes import LIFETIME, DeviceCodes
 from redmine_mcp_core.storage.memory import MemoryStore
-from tests.auth.test_key_login import JWT_KEY
 from tests.auth.test_session_life import proxy_of, revoke, user_id
 from tests.connect.people import Clicking, connected
 from tests.support.device_flow import (
@@ -28,7 +27,7 @@ from tests.support.device_flow import (
     sign_in_there,
 )
 from tests.support.forms import Browser
-from tests.support.servers import Running, Target, running_server
+from tests.support.servers import BY_KEY, Running, Target, running_server
 from tests.support.sign_in import Tokens, refresh, register, tokens_from
 from tests.support.signed_in import ping, sandbox_of
 
@@ -189,13 +188,7 @@ async def test_a_code_runs_out(server: Running, monkeypatch: pytest.MonkeyPatch)
 async def test_a_device_signs_in_by_key(sandbox: Target) -> None:
     """It works where Redmine has no OAuth as well."""
     async with (
-        running_server(
-            sandbox,
-            mcp_sign_in=["key-login"],
-            redmine_client_id=None,
-            redmine_client_secret=None,
-            jwt_signing_key=JWT_KEY,
-        ) as server,
+        running_server(sandbox, **BY_KEY) as server,
         Browser(NOWHERE) as browser,
     ):
         client_id = await device_client(server)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 import httpx
 import pytest
 
-from tests.support.servers import Running, Target, running_server
+from tests.support.servers import WITHOUT_OAUTH, Running, Target, running_server
 from tests.support.sign_in import sign_in
 from tests.support.signed_in import ping, sandbox_of
 
@@ -176,13 +176,7 @@ async def test_headers_are_not_taken_unless_set(server: Running) -> None:
 
 async def test_headers_alone(sandbox: Target) -> None:
     """A server with headers alone has no authorization server, and needs no application."""
-    async with running_server(
-        sandbox,
-        mcp_sign_in=["header"],
-        redmine_client_id=None,
-        redmine_client_secret=None,
-        jwt_signing_key="a-signing-key-of-our-own-000000",
-    ) as server:
+    async with running_server(sandbox, mcp_sign_in=["header"], **WITHOUT_OAUTH) as server:
         assert "alice" in (await who(server, presented(server, "basic"))).text
         unknown = (await who(server, {})).json()["error_description"]
         assert "X-Redmine-API-Key" in unknown

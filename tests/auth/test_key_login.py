@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -14,7 +13,7 @@ from tests.auth.test_header import who
 from tests.auth.test_session_life import proxy_of, revoke
 from tests.auth.test_step_up import call
 from tests.support.forms import Browser
-from tests.support.servers import Running, Target, running_server
+from tests.support.servers import BY_KEY, Running, Target, running_server
 from tests.support.sign_in import (
     REDIRECT_URI,
     Tokens,
@@ -25,21 +24,6 @@ from tests.support.sign_in import (
     tokens_from,
 )
 from tests.support.signed_in import ping, sandbox_of
-
-JWT_KEY = "a-signing-key-of-our-own-000000"
-
-
-@pytest.fixture
-async def keyed(sandbox: Target) -> AsyncIterator[Running]:
-    """Our server in front of a Redmine that is taken for one without OAuth."""
-    async with running_server(
-        sandbox,
-        mcp_sign_in=["key-login"],
-        redmine_client_id=None,
-        redmine_client_secret=None,
-        jwt_signing_key=JWT_KEY,
-    ) as running:
-        yield running
 
 
 async def open_key_page(server: Running, browser: Browser, challenge: str, **answer: str) -> str:
@@ -98,13 +82,7 @@ async def test_a_key_signs_in_its_user(keyed: Running) -> None:
 async def test_a_key_signs_in_at_the_real_redmine(real_redmine: Target, sandbox: Target) -> None:
     """The real Redmine knows the key of its seed, and is never asked for OAuth."""
     assert sandbox.sandbox is not None
-    async with running_server(
-        real_redmine,
-        mcp_sign_in=["key-login"],
-        redmine_client_id=None,
-        redmine_client_secret=None,
-        jwt_signing_key=JWT_KEY,
-    ) as server:
+    async with running_server(real_redmine, **BY_KEY) as server:
         tokens = await sign_in_by_key(server, sandbox.sandbox.api_key("alice"))
 
         assert "alice" in (await who(server, bearer(tokens))).text
@@ -219,14 +197,7 @@ async def test_resources_keep_to_what_was_allowed(keyed: Running) -> None:
 
 async def test_a_server_keeps_to_its_projects(sandbox: Target) -> None:
     """With ``MCP_PROJECTS`` a key, which is good for everything, leads to those projects alone."""
-    async with running_server(
-        sandbox,
-        mcp_sign_in=["key-login"],
-        mcp_projects=["beta"],
-        redmine_client_id=None,
-        redmine_client_secret=None,
-        jwt_signing_key=JWT_KEY,
-    ) as server:
+    async with running_server(sandbox, mcp_projects=["beta"], **BY_KEY) as server:
         tokens = await sign_in_by_key(server, sandbox_of(server).api_key("alice"))
         active = await read(server, tokens, "redmine://projects/active")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,17 +14,10 @@ from tests.connect.bridges import ADDRESS, Home
 from tests.e2e.npm import follow
 from tests.support.forms import Browser
 from tests.support.processes import until
-from tests.support.servers import Running, Target, running_server
+from tests.support.servers import Running
 from tests.support.sign_in import log_in_to_redmine
 
 Person = Callable[[str], Awaitable[Any]]
-
-
-@pytest.fixture
-async def ours(redmine: Target) -> AsyncIterator[Running]:
-    """Our server before each Redmine."""
-    async with running_server(redmine) as running:
-        yield running
 
 
 async def at_a_browser(address: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -13,8 +12,8 @@ from fastmcp import Client
 
 from redmine_mcp_core.auth.pages.permissions import spoken
 from redmine_mcp_core.auth.pages.words import Words
-from tests.e2e.chromium import OAuthByPerson, Person, chromium
-from tests.support.servers import Running, Target, running_server
+from tests.e2e.chromium import OAuthByPerson, Person
+from tests.support.servers import Running
 from tests.support.sign_in import REDIRECT_URI, pkce, register
 
 if TYPE_CHECKING:
@@ -23,24 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 CLIENT_CALLBACK = "/callback?"
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-async def person(browser: Browser) -> Person:
-    return await Person.at(browser)
-
-
-@pytest.fixture
-async def ours(redmine: Target) -> AsyncIterator[Running]:
-    """Our server before each Redmine."""
-    async with running_server(redmine) as running:
-        yield running
 
 
 async def test_a_person_signs_in(

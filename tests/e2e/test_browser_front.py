@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,19 +9,13 @@ import pytest
 from redmine_mcp_core.clients.table import CLIENTS
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.several import open_each
-from tests.e2e.chromium import Person, chromium
+from tests.e2e.chromium import Person
 from tests.support.servers import Running, Target, free_port, serving, settings_for
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
 
 
 async def test_the_front_page(server: Running, browser: Browser) -> None:

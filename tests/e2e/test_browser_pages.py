@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.e2e import axe
-from tests.e2e.chromium import Person, chromium
+from tests.e2e.chromium import Person
 from tests.e2e.test_browser import begin
 from tests.support.device_flow import ask, device_client, error, poll
 from tests.support.servers import Running, Target, running_server
@@ -22,24 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 BOTH = ["oauth", "key-login"]
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-async def person(browser: Browser) -> Person:
-    return await Person.at(browser)
-
-
-@pytest.fixture
-async def ours(redmine: Target) -> AsyncIterator[Running]:
-    """Our server before each Redmine."""
-    async with running_server(redmine) as running:
-        yield running
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from fastmcp.client.transports import StdioTransport
 
 from tests.e2e.npm import Npm, environment, follow, installed
 from tests.support.processes import until
-from tests.support.servers import Running, Target, free_port, running_server
+from tests.support.servers import Running, free_port
 from tests.support.sign_in import sign_in
 
 pytestmark = pytest.mark.npm
@@ -41,13 +40,6 @@ CALLS = (ISSUE, SEARCH)
 @pytest.fixture(scope="session")
 def npm() -> Npm:
     return installed()
-
-
-@pytest.fixture
-async def ours(redmine: Target) -> AsyncIterator[Running]:
-    """Our server before each Redmine."""
-    async with running_server(redmine) as running:
-        yield running
 
 
 def addresses(log: Path) -> list[str]:

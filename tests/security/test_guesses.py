@@ -15,9 +15,9 @@ import pytest
 from redmine_mcp_core.auth.guesses import AT_ONCE, MOST, MOST_OF_ALL
 from redmine_mcp_core.edge.counting import SharedCounts
 from redmine_mcp_core.storage import StoreUnavailable
-from tests.auth.test_key_login import JWT_KEY, open_key_page
+from tests.auth.test_key_login import open_key_page
 from tests.support.forms import Browser
-from tests.support.servers import Running, Target, running_server
+from tests.support.servers import WITHOUT_OAUTH, Running, Target, running_server
 from tests.support.sign_in import REDIRECT_URI, pkce
 from tests.support.signed_in import ping, sandbox_of
 
@@ -148,10 +148,9 @@ async def test_a_program_with_an_old_key_locks_nobody_out(sandbox: Target) -> No
 
 async def test_keys_cannot_be_tried_out_at_the_form(sandbox: Target, tmp_path: Path) -> None:
     """The page for the key counts as the header does, and with it, over all replicas."""
-    ways = {"mcp_sign_in": ["key-login", "header"], "jwt_signing_key": JWT_KEY}
-    nothing = {"redmine_client_id": None, "redmine_client_secret": None}
+    ways = ["key-login", "header"]
     async with (
-        replicas(sandbox, tmp_path, **ways, **nothing) as servers,
+        replicas(sandbox, tmp_path, mcp_sign_in=ways, **WITHOUT_OAUTH) as servers,
         Browser(REDIRECT_URI) as guesser,
     ):
         await open_key_page(servers[0], guesser, pkce()[1])

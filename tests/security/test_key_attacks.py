@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from redmine_mcp_core.redmine import Circuit
-from tests.auth.test_key_login import keyed as keyed  # a fixture
 from tests.auth.test_key_login import open_key_page, sign_in_by_key
 from tests.support.forms import Browser
 from tests.support.servers import Running, Target, running_server

@@ -75,6 +75,15 @@ async def sandbox_target() -> AsyncIterator[Target]:
         yield Target(f"http://127.0.0.1:{port}", sandbox.client_id, sandbox.client_secret, sandbox)
 
 
+WITHOUT_OAUTH: dict[str, Any] = {
+    "redmine_client_id": None,
+    "redmine_client_secret": None,
+    "jwt_signing_key": "a-signing-key-of-our-own-000000",
+}
+"""Settings before a Redmine that is taken for one without OAuth."""
+BY_KEY: dict[str, Any] = {"mcp_sign_in": ["key-login"], **WITHOUT_OAUTH}
+
+
 def settings_for(target: Target, port: int, **overrides: Any) -> Settings:
     values: dict[str, Any] = {
         "redmine_url": target.url,
