@@ -79,7 +79,7 @@ async def open_host(
             )
         except StoreError as error:
             raise SettingsError([f"TOKEN_STORE_URL: {error}"]) from error
-        gateway = await stack.enter_async_context(_gateway(settings, metrics, transport))
+        gateway = await stack.enter_async_context(_gateway(settings, metrics, transport, name))
         sealed = encrypted(settings, backend)
         await stack.enter_async_context(rotating(backend, sealed))
         await stack.enter_async_context(
@@ -89,8 +89,12 @@ async def open_host(
 
 
 def _gateway(
-    settings: Settings, metrics: Metrics, transport: httpx.AsyncBaseTransport | None
+    settings: Settings, metrics: Metrics, transport: httpx.AsyncBaseTransport | None, name: str
 ) -> Gateway:
+    def tell(circuit: Circuit) -> None:
+        metrics.set("redmine_circuit_open", circuit is not Circuit.CLOSED, name)
+
+    tell(Circuit.CLOSED)
     return Gateway(
         settings.redmine_url,
         deadline=settings.redmine_timeout,
@@ -98,9 +102,7 @@ def _gateway(
         max_per_caller=settings.redmine_max_per_user,
         transport=transport,
         observe=observed_by(metrics),
-        on_circuit=lambda circuit: metrics.set(
-            "redmine_circuit_open", circuit is not Circuit.CLOSED
-        ),
+        on_circuit=tell,
         on_name=lambda kept: metrics.inc("cache_lookups", "names", _HIT[kept]),
     )
 

@@ -138,9 +138,10 @@ def doctor(url: str, /, *, flags: _Flags = _NO_FLAGS) -> None:
 
 def _run(url: str, flags: _Flags, work: Callable[[Any], Coroutine[Any, Any, int]]) -> None:
     from redmine_mcp_core.connect import ConnectError, read_options
-    from redmine_mcp_core.observability.logs import configure_logging
+    from redmine_mcp_core.observability.logs import configure_logging, log_crashes
 
     configure_logging(log_format="console", level=flags.log_level)
+    log_crashes()  # a client keeps what the bridge writes in a log of its own
     given = {name: getattr(flags, name) for name in _Flags.__dataclass_fields__}
     del given["log_level"]
     allow, ignore = given.pop("allow_tool"), given.pop("ignore_tool")

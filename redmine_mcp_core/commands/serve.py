@@ -34,4 +34,5 @@ def serve(*, workers: int | None = None) -> int:
 def demo() -> int:
     """Serve a small Redmine that lives in memory, to try things without one of your own."""
     configure_logging(log_format="console", level="warning")
+    log_crashes()
     return asyncio.run(serving.serve_demo(out, store_url=default_store_url("demo")))

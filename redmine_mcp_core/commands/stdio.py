@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from redmine_mcp_core.commands.waiting import say_that_it_waits
 from redmine_mcp_core.mcp.hello import hello_mcp
-from redmine_mcp_core.observability.logs import configure_logging
+from redmine_mcp_core.observability.logs import configure_logging, log_crashes
 from redmine_mcp_core.settings import Settings, load_local_settings, own_key
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def stdio() -> int:
 
         local_files(settings)
     configure_logging(log_format=settings.mcp_log_format, level=settings.mcp_log_level)
+    log_crashes()
     say_that_it_waits()
     if not asyncio.run(_serve(settings)):
         # A thread waits for the next line of input, and nothing wakes it: leave it behind.

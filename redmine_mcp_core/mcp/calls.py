@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -116,7 +116,7 @@ class CallMiddleware(Middleware):
         call = ToolCall(
             tool.declaration, context.message.arguments or {}, current_identity().caller
         )
-        tell = self._teller(call)
+        tell = self._teller(call, tool.parameters["properties"])
         self._check(call, tell)
         try:
             result = await call_next(context)
@@ -130,10 +130,12 @@ class CallMiddleware(Middleware):
         tell(EventKind.TOOL_ASKED if asked else EventKind.TOOL_CALLED, result=result)
         return result
 
-    def _teller(self, call: ToolCall) -> Tell:
+    def _teller(self, call: ToolCall, declared: Container[str]) -> Tell:
         name = call.declaration.name
         dry = call.arguments.get("dry_run") is True
         effect = Effect.READS if dry else call.declaration.effect
+        # What a tool does not know is somebody's text, name and all.
+        known = {name: value for name, value in call.arguments.items() if name in declared}
         started = time.monotonic()
 
         def tell(
@@ -147,7 +149,7 @@ class CallMiddleware(Middleware):
                 reason=reason,
                 seconds=time.monotonic() - started,
                 effect=effect,
-                objects=() if reads else objects_of(name, call.arguments, data),
+                objects=() if reads else objects_of(name, known, data),
                 size=_size(result) if result else None,
             )
 

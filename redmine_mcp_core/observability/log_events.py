@@ -25,6 +25,9 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
     ),
     "stopped": LogEvent("The server has ended as it was told to."),
     "crashed": LogEvent("The process, or a thread of it, ends by an error: report it.", ()),
+    "python_warning": LogEvent(
+        "Python warned of something in this server's code, or in a library.", ("category", "where")
+    ),
     "http_request": LogEvent(
         "A request was answered; at `info` with `MCP_ACCESS_LOG`, else at `debug`.",
         ("method", "route", "status", "seconds"),
@@ -89,7 +92,8 @@ LOG_EVENTS: Mapping[str, LogEvent] = {
         "absent. If keys were changed, the old one has to stay in the list. Said once."
     ),
     "keys_rotated": LogEvent(
-        "Every record of the token store is under the first encryption key now.",
+        "Every record of the token store that opens is under the first encryption key now. Those "
+        "that are `unreadable` open with none of the keys.",
         ("records", "changed", "unreadable"),
     ),
     "keys_rotate_elsewhere": LogEvent(

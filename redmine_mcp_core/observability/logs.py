@@ -12,8 +12,9 @@ import logging
 import re
 import sys
 import threading
+import warnings
 from collections.abc import MutableMapping
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -42,7 +43,7 @@ _SECRET_SHAPES = (
         r"api_key|key|txn_id|csrf_token)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+",
         re.IGNORECASE,
     ),
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+    re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"),
 )
 
 
@@ -73,7 +74,7 @@ def _redact_event(
 
 def _is_news(record: logging.LogRecord) -> bool:
     """FastMCP warns of every http address; settings allow those for this machine only."""
-    return "non-secure cookies" not in record.getMessage()
+    return "non-secure cookies" not in str(record.msg)
 
 
 def configure_logging(*, log_format: LogFormat, level: str) -> None:
@@ -114,6 +115,8 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
         )
     )
     handler.addFilter(_is_news)
+    # What cannot be written would be printed to standard error, past everything that is done here.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -133,7 +136,16 @@ def configure_logging(*, log_format: LogFormat, level: str) -> None:
 
 def log_crashes() -> None:
     """Put what ends this process or a thread of it, and warnings, into the same stream."""
-    logging.captureWarnings(True)
+
+    def warned(
+        message: Warning | str,  # noqa: ARG001 - it may quote anything
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,  # noqa: ARG001
+        line: str | None = None,  # noqa: ARG001
+    ) -> None:
+        log.warning("python_warning", category=category.__name__, where=f"{filename}:{lineno}")
 
     def crashed(error: BaseException) -> None:
         log.critical("crashed", exc_info=error)
@@ -149,6 +161,7 @@ def log_crashes() -> None:
         if args.exc_value is not None:
             crashed(args.exc_value)
 
+    warnings.showwarning = warned
     sys.excepthook = excepthook
     threading.excepthook = in_thread
     sys.unraisablehook = unraisable

@@ -91,8 +91,9 @@ METRICS = (
     Metric(
         "redmine_circuit_open",
         "gauge",
-        (),
-        "1 while Redmine is not asked because it has failed too often.",
+        ("redmine",),
+        "1 while Redmine is not asked because it has failed too often, by its name where there are "
+        "several.",
     ),
     Metric(
         "cache_lookups",

@@ -17,8 +17,8 @@ HIDDEN = "***"
 
 LIBRARIES = frozenset(
     """
-    anyio asyncio authlib fastmcp httpcore httpcore2 httpx httpx2 joserfc key_value mcp redis
-    sse_starlette starlette uvicorn
+    anyio asyncio authlib fastmcp httpcore httpcore2 httpx httpx2 joserfc key_value mcp
+    opentelemetry redis requests sse_starlette starlette urllib3 uvicorn
     """.split()
 )
 """Those that requests pass through. A plugin's own lines are its own business."""

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 
 import fastmcp
 from opentelemetry import context, propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import CarrierT, Getter, default_getter
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
 from redmine_mcp_core.observability.correlation import current_request_id
@@ -40,6 +43,24 @@ METHODS = frozenset(
 """Of MCP; a method that somebody made up is a text."""
 OTHER = "other"
 
+
+class Traceparent(TraceContextTextMapPropagator):
+    """W3C trace context without ``tracestate`` and baggage.
+
+    Both are texts of whoever calls, signed in or not: they would stand in every span, and go on to
+    Redmine. A ``traceparent`` holds two random numbers.
+    """
+
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,
+    ) -> Context:
+        named = getter.get(carrier, "traceparent")
+        return super().extract({"traceparent": named} if named else {}, context)
+
+
 _tracer: trace.Tracer | None = None
 """None while nobody would see a span, so that none is made."""
 _with_users = False
@@ -59,14 +80,18 @@ def tracing(*, users: bool = False) -> Iterator[None]:
         own = _provider_of_the_environment()
         provider = own or provider
     before = _tracer, _with_users, fastmcp.settings.telemetry_mode
+    propagator = propagate.get_global_textmap()
     _with_users = users
     on = not isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
     _tracer = provider.get_tracer(NAME, version("redmine-mcp-core")) if on else None
     fastmcp.settings.telemetry_mode = "propagation_only" if on else "off"
+    # FastMCP reads a message's ``_meta`` by this one, and ours is that strict.
+    propagate.set_global_textmap(Traceparent())
     try:
         yield
     finally:
         _tracer, _with_users, fastmcp.settings.telemetry_mode = before
+        propagate.set_global_textmap(propagator)
         if own:
             own.shutdown()
 

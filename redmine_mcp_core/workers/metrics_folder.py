@@ -27,8 +27,9 @@ def metrics_folder() -> Iterator[None]:
     """A folder where all workers leave their metrics, unless the operator named one."""
     if METRICS_DIR in os.environ:
         # What an earlier run left behind would be counted again.
-        for left in Path(os.environ[METRICS_DIR]).glob("*.db"):
-            left.unlink()
+        for kind in ("counter", "gauge", "histogram", "summary"):
+            for left in Path(os.environ[METRICS_DIR]).glob(f"{kind}_*.db"):
+                left.unlink()
         yield
         return
     _remove_what_the_dead_left()

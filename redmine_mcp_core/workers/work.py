@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from functools import partial
 from multiprocessing.connection import Connection
 
-from redmine_mcp_core.observability.logs import configure_logging, log_crashes
+from redmine_mcp_core.observability.logs import configure_logging, log, log_crashes
 from redmine_mcp_core.observability.metrics import Metrics
 from redmine_mcp_core.serving import CUT, server_for
 from redmine_mcp_core.settings import Settings, SettingsError
 from redmine_mcp_core.several import in_common, open_each
 from redmine_mcp_core.workers.heartbeat import Heart
 
-WRONG_SETTINGS = 2
+CRASHED, WRONG_SETTINGS = 1, 2
 SHOW_STACKS = signal.SIGUSR2
 """Makes a worker, even one that hangs, write down where its threads are: files, lines, functions,
 no value. SIGABRT, by which others do so, may leave a core file with every token in memory."""
@@ -39,6 +39,9 @@ def work(
         for problem in error.problems:
             print(problem, file=sys.stderr)  # noqa: T201
         code = WRONG_SETTINGS
+    except Exception as error:  # noqa: BLE001 - multiprocessing would print all that it says
+        log.critical("crashed", exc_info=error)
+        code = CRASHED
     sys.exit(code)
 
 

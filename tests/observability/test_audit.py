@@ -161,7 +161,7 @@ async def test_a_whole_session_in_the_trail(sandbox: Target, tmp_path: Path) -> 
         await use(server)
 
     lines = read(path)
-    signed_in, updated, failed = lines
+    signed_in, updated, failed, mistaken = lines
     assert (signed_in["action"], signed_in["login"], signed_in["user_id"]) == (
         "signed_in",
         "alice",
@@ -177,6 +177,7 @@ async def test_a_whole_session_in_the_trail(sandbox: Target, tmp_path: Path) -> 
         "not_found",
         ["issue 999999"],
     )
+    assert mistaken["objects"] == ["issue 2"]
     for line in lines:
         assert line["client_id"] == signed_in["client_id"]
         assert line["request_id"]
@@ -192,6 +193,8 @@ async def use(server: Running) -> None:
         await client.call_tool("update_issue", {"issue_id": 1, "subject": TEXT, "dry_run": True})
         with pytest.raises(ToolError, match="not_found"):
             await client.call_tool("update_issue", {"issue_id": 999_999, "notes": TEXT})
+        with pytest.raises(ToolError, match="bad_arguments"):
+            await client.call_tool("update_issue", {"issue_id": 2, TEXT: [1], f"{TEXT}_id": 1})
 
 
 async def test_a_line_that_cannot_be_written_is_counted(

@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI1In0.c2lnbmF0dXJl"
         f"/issues.json?key={CANARY}",
         f"redis://user:{CANARY}@host:6379/0",
         f"postgres://{CANARY}:{CANARY}@host/db",
+        f"redis://:{CANARY}@host:6379/0",
     ],
 )
 def test_what_looks_like_a_secret_is_blanked_out(text: str) -> None:
@@ -267,12 +269,53 @@ def test_the_way_an_error_came_is_shown(stream: Stream) -> None:
     assert shown.index("ValueError") < shown.index("which led to:") < shown.index("RuntimeError")
 
 
+def catch_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for owner, hook in (
+        (sys, "excepthook"),
+        (sys, "unraisablehook"),
+        (threading, "excepthook"),
+        (warnings, "showwarning"),
+    ):
+        monkeypatch.setattr(owner, hook, getattr(owner, hook))
+    log_crashes()
+
+
+def test_a_warning_is_a_log_line(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its kind and its place: what Python or a library warns of, it quotes."""
+    stream.configure("json")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        catch_crashes(monkeypatch)
+        warnings.warn(f"Expected int, got {CANARY}", UserWarning, stacklevel=1)
+
+    (line,) = stream.lines
+    assert (line["event"], line["category"]) == ("python_warning", "UserWarning")
+    assert line["where"].startswith(__file__)
+    assert CANARY not in stream.text
+
+
+def test_a_line_that_cannot_be_written_is_lost_alone(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk, or a library's own mistake: nothing is printed past the filters, and who logs
+    goes on."""
+    stream.configure("json")
+    monkeypatch.setattr(logging.root.handlers[0], "stream", None)
+    with pytest.raises(KeyError):
+        fail("message")
+    try:
+        fail("message")
+    except KeyError:
+        log.exception("request_failed")
+    logging.getLogger("mcp.server").warning("%d", CANARY)
+
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_crash_is_a_log_line(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the process and of a thread: what Python would print holds messages and values."""
-    for owner, hook in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
-        monkeypatch.setattr(owner, hook, getattr(owner, hook))
     stream.configure("json")
-    log_crashes()
+    catch_crashes(monkeypatch)
 
     try:
         fail("message")
@@ -281,7 +324,6 @@ def test_a_crash_is_a_log_line(stream: Stream, monkeypatch: pytest.MonkeyPatch) 
     thread = threading.Thread(target=fail, args=["cause"])
     thread.start()
     thread.join()
-    logging.captureWarnings(False)
 
     assert [line["event"] for line in stream.lines] == ["crashed", "crashed"]
     assert all("in fail" in line["exception"] for line in stream.lines)

@@ -10,13 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redmine_mcp_core import Event, EventKind, StoreUnavailable
+from redmine_mcp_core.mcp.building import discover_plugins
 from redmine_mcp_core.observability.counting import count
 from redmine_mcp_core.observability.metric_table import METRICS, PREFIX
 from redmine_mcp_core.observability.metrics import MOST_SERIES, Metrics
 from redmine_mcp_core.observability.outgoing import OutgoingRequest, endpoint_class
 from redmine_mcp_core.observability.requests import route_class
 from redmine_mcp_core.observability.stores import OPERATIONS, observed_store
+from redmine_mcp_core.redmine import Unreachable
+from redmine_mcp_core.redmine.breaker import FAILURES
+from redmine_mcp_core.server import open_host
 from redmine_mcp_core.storage import MemoryStore, TokenStore
+from tests.support.servers import Target, settings_for
 
 
 def shown(metrics: Metrics) -> dict[str, float]:
@@ -47,6 +52,33 @@ def test_a_call_is_counted_by_tool_and_outcome(kind: EventKind, outcome: str) ->
     labels = f'outcome="{outcome}",tool="look"'
     assert samples[f"redmine_mcp_tool_calls_total{{{labels}}}"] == 1
     assert samples['redmine_mcp_tool_call_seconds_sum{tool="look"}'] == 0.5
+
+
+async def test_each_redmine_has_a_circuit_of_its_own(sandbox: Target) -> None:
+    """One that dies is told by its name, and the health of another does not hide it."""
+
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    metrics = Metrics()
+    settings = settings_for(sandbox, 1)
+    async with (
+        open_host(
+            settings,
+            discover_plugins(metrics),
+            metrics,
+            name="office",
+            transport=httpx.MockTransport(refuse),
+        ) as office,
+        open_host(settings, discover_plugins(metrics), metrics, name="home"),
+    ):
+        for _ in range(FAILURES):
+            with pytest.raises(Unreachable):
+                await office.gateway.request("POST", "/issues.json", json={})
+
+    samples = shown(metrics)
+    assert samples['redmine_mcp_redmine_circuit_open{redmine="office"}'] == 1
+    assert samples['redmine_mcp_redmine_circuit_open{redmine="home"}'] == 0
 
 
 def test_an_answer_is_measured_in_bytes_and_tokens() -> None:

@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
+from opentelemetry.util.re import parse_env_headers
 
 from redmine_mcp_core.observability import traces
 from redmine_mcp_core.observability.traces import tracing
@@ -161,6 +162,48 @@ async def test_the_trace_of_the_message_goes_on(
             await client.call_tool("get_issue_details", {"issue_id": 1}, meta=meta)
 
     assert trace_of(call_of(exporter, "tools/call get_issue_details")) == TRACE
+
+
+STRANGE = {
+    "traceparent": TRACEPARENT,
+    "tracestate": f"shop={TEXT}",
+    "baggage": f"user={TEXT.replace(' ', '%20')}",
+}
+
+
+@pytest.mark.parametrize("by", ["header", "message"])
+async def test_of_a_strangers_trace_its_numbers_go_on(
+    sandbox: Target, exporter: InMemorySpanExporter, by: str
+) -> None:
+    """``tracestate`` and baggage are texts: they stand in no span, and Redmine never sees them."""
+    headers, meta = (STRANGE, None) if by == "header" else (None, STRANGE)
+    async with running_server(sandbox) as server, signed_in(server, headers=headers) as client:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fastmcp.settings, "telemetry_mode", "propagation_only")
+            await client.call_tool("get_issue_details", {"issue_id": 1}, meta=meta)
+
+    call = call_of(exporter, "tools/call get_issue_details")
+    assert trace_of(call) == TRACE
+    assert not (call.get_span_context() or trace.INVALID_SPAN_CONTEXT).trace_state
+    assert sandbox.sandbox
+    assert {"tracestate", "baggage"}.isdisjoint(
+        name for request in sandbox.sandbox.requests for name in request.headers
+    )
+
+
+def test_what_opentelemetry_quotes_is_hidden(
+    stream: Stream, exporter: InMemorySpanExporter
+) -> None:
+    """It repeats what it cannot read: headers of strangers, and the operator's own with a key."""
+    stream.configure("json")
+
+    with tracing(), traces.continued_from({**STRANGE, "tracestate": "canary5678canary oops"}):
+        traces.ended(traces.started("one", SpanKind.SERVER))
+    parse_env_headers("x-team: canary1234canary")
+
+    assert len(exporter.get_finished_spans()) == 1
+    assert stream.lines[-1]["logger"] == "opentelemetry.util.re"
+    assert "canary" not in stream.text
 
 
 @pytest.mark.parametrize("users", [False, True])

@@ -19,7 +19,7 @@ from redmine_mcp_core.observability.counting import count
 from redmine_mcp_core.observability.metrics import Metrics
 metrics = Metrics()
 count(metrics, Event(EventKind.TOOL_CALLED, tool="look", seconds=0.02, size=40))
-metrics.set("redmine_circuit_open", float(sys.argv[1]))
+metrics.set("redmine_circuit_open", float(sys.argv[1]), "")
 metrics.set("plugin_up", float(sys.argv[2]), "issues")
 sent = metrics.of_plugin("mail").counter("sent", "Mails sent.")
 sent.inc(2)
@@ -84,7 +84,7 @@ def test_all_workers_show_as_one(workers: Workers) -> None:
     assert 'redmine_mcp_tool_call_seconds_bucket{le="0.025",tool="look"} 2.0' in shown
     assert 'redmine_mcp_answer_tokens_total{tool="look"} 20.0' in shown
     assert "redmine_mcp_plugin_mail_sent_total 4.0" in shown
-    assert "redmine_mcp_redmine_circuit_open 1.0" in shown
+    assert 'redmine_mcp_redmine_circuit_open{redmine=""} 1.0' in shown
     assert 'redmine_mcp_plugin_up{plugin="issues"} 0.0' in shown
     assert len([line for line in shown if line.startswith("redmine_mcp_build_info{")]) == 1
 
@@ -107,7 +107,7 @@ def test_a_worker_that_died_leaves_its_counts_and_no_files(
     assert 'redmine_mcp_tool_call_seconds_bucket{le="0.01",tool="look"} 0.0' in shown
     assert 'redmine_mcp_tool_call_seconds_bucket{le="0.025",tool="look"} 4.0' in shown
     assert 'redmine_mcp_tool_call_seconds_bucket{le="+Inf",tool="look"} 4.0' in shown
-    assert "redmine_mcp_redmine_circuit_open 0.0" in shown
+    assert 'redmine_mcp_redmine_circuit_open{redmine=""} 0.0' in shown
     assert 'redmine_mcp_plugin_up{plugin="issues"} 1.0' in shown
 
 

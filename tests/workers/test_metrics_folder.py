@@ -49,6 +49,17 @@ def supervisor(temporary: Path) -> Iterator[Path]:
         process.kill()
 
 
+def test_a_folder_of_the_operators_is_emptied_of_metrics_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier run counted must not count again; a token store beside it is not ours."""
+    monkeypatch.setenv(METRICS_DIR, str(tmp_path))
+    for name in ("counter_1.db", "counter_dead.db", "gauge_livemostrecent_1.db", "tokens.db"):
+        (tmp_path / name).touch()
+    with metrics_folder():
+        assert [path.name for path in tmp_path.iterdir()] == ["tokens.db"]
+
+
 def test_what_a_killed_supervisor_left_is_removed(temporary: Path) -> None:
     """By the next one that starts; what a living one uses stays."""
     with supervisor(temporary) as killed:
