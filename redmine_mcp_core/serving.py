@@ -122,7 +122,7 @@ def server_for(
         on_started=started,
         on_ending=draining,
         lifespan="on",
-        # Requests beyond the number are told to come back; connections beyond this one are cut.
+        # Connections; ``edge/overload.py`` refuses what comes on one more.
         limit_concurrency=2 * settings.mcp_max_requests,
         ssl_context_factory=(lambda *_: tls.context) if tls else None,
     )

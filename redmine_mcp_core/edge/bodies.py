@@ -54,7 +54,7 @@ class Bodies:
                 raise _Refused(415, "Send a form as application/x-www-form-urlencoded.")
             limit = MAX_MCP_BODY if is_mcp(scope) else MAX_BODY
             body = await self._read(receive, limit, length)
-            if _may_be_json(headers) and deeper_than(body, MAX_DEPTH):
+            if (is_mcp(scope) or not _is_form(headers)) and deeper_than(body, MAX_DEPTH):
                 raise _Refused(400, f"The JSON of this request is deeper than {MAX_DEPTH} levels.")
         except _Refused as refused:
             answer = refuse(scope, refused.status, "invalid_request", str(refused))
@@ -107,12 +107,10 @@ def _is_multipart(headers: list[tuple[bytes, bytes]]) -> bool:
     )
 
 
-def _may_be_json(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether something might parse it as JSON: the SDK does so whatever the type says."""
-    form = b"application/x-www-form-urlencoded"
-    return not any(
-        name == b"content-type" and value.lower().startswith(form) for name, value in headers
-    )
+def _is_form(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether nothing but a form can be read from it."""
+    types = [value.lower() for name, value in headers if name == b"content-type"]
+    return len(types) == 1 and types[0].startswith(b"application/x-www-form-urlencoded")
 
 
 def deeper_than(body: bytes, depth: int) -> bool:

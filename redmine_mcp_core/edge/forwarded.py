@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,6 +32,8 @@ _HEADERS = frozenset(
 )
 """Any of these shows that a proxy stood between, also one that does not say for whom."""
 _PAIR = re.compile(r'([a-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))', re.IGNORECASE)
+_ELEMENT = re.compile(rf"\s*{_PAIR.pattern}(?:\s*;\s*{_PAIR.pattern})*\s*", re.IGNORECASE)
+_MAX_ELEMENT = 512
 _MAX_HOPS = 32
 
 
@@ -58,6 +61,8 @@ class Forwarded:
                 log.warning("proxy_not_trusted", peer=peer, setting="MCP_TRUSTED_PROXIES")
             return
         address, scheme = client_behind(self._hops(scope), self._trusted)
+        if not address:
+            scope[STRANGE] = True  # a proxy that does not say for whom it asks, or not to be read
         if scheme in {"http", "https"}:
             scope["scheme"] = scheme
         if address:
@@ -92,25 +97,40 @@ def _hops_of_x_forwarded(scope: Scope) -> list[Hop]:
 
 
 def _hops_of_forwarded(scope: Scope) -> list[Hop]:
+    lines = [value.decode("latin-1") for key, value in scope["headers"] if key == b"forwarded"]
     return [
         (_host(hop.get("for", "")), hop.get("proto", "").lower())
-        for hop in _elements(_values(scope, b"forwarded"))
+        for hop in reversed([*islice(_from_the_right(lines), _MAX_HOPS)])
     ]
 
 
-def _elements(header: str) -> Iterator[dict[str, str]]:
-    """The elements of ``Forwarded`` (RFC 7239, section 4); commas within quotes are text."""
-    hop: dict[str, str] = {}
-    end = 0
-    for pair in _PAIR.finditer(header):
-        if "," in header[end : pair.start()]:
-            yield hop
-            hop = {}
-        quoted, token = pair[2], pair[3]
-        value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else token
-        hop[pair[1].lower()] = value
-        end = pair.end()
-    yield hop
+def _from_the_right(lines: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The elements of ``Forwarded`` (RFC 7239, section 4), the nearest proxy's first.
+
+    Each is the shortest text before a comma that is one, so that a quote which the client left open
+    swallows nothing that a proxy added behind it. At what cannot be read, the search ends.
+    """
+    for line in reversed(lines):
+        end = len(line)
+        while end > 0:
+            begin = end
+            while begin > 0:
+                begin = line.rfind(",", 0, begin)
+                if end - begin > _MAX_ELEMENT:
+                    return
+                if _ELEMENT.fullmatch(line, begin + 1, end):
+                    break
+            else:
+                return
+            yield _pairs(line[begin + 1 : end])
+            end = begin
+
+
+def _pairs(element: str) -> dict[str, str]:
+    return {
+        pair[1].lower(): pair[3] if pair[2] is None else re.sub(r"\\(.)", r"\1", pair[2])
+        for pair in _PAIR.finditer(element)
+    }
 
 
 def _host(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How many requests are answered at a time, and for how long."""
+"""How many requests are answered at a time, on how many connections, and for how long."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from redmine_mcp_core.edge.answers import refuse
+from redmine_mcp_core.edge.connections import CROWDED
 
 RETRY_SECONDS = 2.0
 NEVER_REFUSED = frozenset({"/health", "/ready", "/metrics"})
@@ -27,11 +28,14 @@ class Overload:
         if scope["type"] != "http" or scope["path"] in NEVER_REFUSED:
             await self._app(scope, receive, send)
             return
-        if self._under_way >= self._at_once:
+        crowded = scope.get(CROWDED, False)
+        if crowded or self._under_way >= self._at_once:
             message = "The server is busy just now. Try again in a moment."
             answer = refuse(
                 scope, 503, "temporarily_unavailable", message, retry_after=RETRY_SECONDS
             )
+            if crowded:
+                answer.headers["Connection"] = "close"  # it is the connection that is one too many
             await answer(scope, receive, send)
             return
         self._under_way += 1

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -19,7 +20,7 @@ import uvicorn
 from sse_starlette.sse import AppStatus
 from starlette.types import ASGIApp
 
-from redmine_mcp_core.edge.connections import http_options
+from redmine_mcp_core.edge.connections import HEAD_SECONDS, http_options
 
 Handler = Callable[[int, FrameType | None], None]
 
@@ -83,8 +84,12 @@ class CalmServer(uvicorn.Server):
             connection.transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        with _prompt_handshakes(self._tls_options()):
+            await super().startup(sockets)
         self._on_started()
+
+    def _tls_options(self) -> dict[str, Any]:
+        return {"ssl_handshake_timeout": HEAD_SECONDS} if self.config.ssl else {}
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._go_deaf([each for each in sockets or [] if each.fileno() >= 0])
@@ -114,7 +119,9 @@ class CalmServer(uvicorn.Server):
             server.close()
         coming = [
             asyncio.ensure_future(
-                loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl)
+                loop.connect_accepted_socket(
+                    self._protocol, connection, ssl=self.config.ssl, **self._tls_options()
+                )
             )
             for connection in waiting
         ]
@@ -144,6 +151,21 @@ class CalmServer(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _prompt_handshakes(options: dict[str, Any]) -> Iterator[None]:
+    """Have servers that are made within this block listen with these options of asyncio's.
+
+    uvicorn hands none of them on, and asyncio waits for a minute by itself.
+    """
+    loop: Any = asyncio.get_running_loop()
+    before = loop.create_server
+    loop.create_server = partial(before, **options)
+    try:
+        yield
+    finally:
+        loop.create_server = before
 
 
 def _all_waiting(listener: socket.socket) -> Iterator[socket.socket]:

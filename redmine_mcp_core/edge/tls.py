@@ -18,7 +18,10 @@ class Tls:
     def __init__(self, certificate: Path, key: Path) -> None:
         """Raises ``CannotUse``."""
         self._files = certificate, key
-        self.context = self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+        self._newest = self.context = self._load()
+        # A context keeps a certificate for each kind of key, so that an older one of another kind
+        # would be served on: each connection gets the newest context instead.
+        self.context.sni_callback = self._take_newest
 
     def reload(self) -> None:
         """Read both files again; new connections get what they hold now.
@@ -26,16 +29,21 @@ class Tls:
         A pair that cannot be used is logged, and the one in use stays.
         """
         try:
-            # Into another one first: a context that took half a pair would serve nobody.
-            self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-            self._load(self.context)
+            self._newest = self._load()
         except CannotUse as error:
             log.error("tls_not_reloaded", problem=str(error))
         else:
             log.info("tls_reloaded")
 
-    def _load(self, context: ssl.SSLContext) -> ssl.SSLContext:
+    def _take_newest(
+        self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext
+    ) -> None:
+        """Asked at the beginning of each handshake, whether the client names a host or not."""
+        connection.context = self._newest
+
+    def _load(self) -> ssl.SSLContext:
         certificate, key = self._files
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             # Without a password of its own, OpenSSL would ask for one at the terminal.

@@ -57,8 +57,11 @@ class Breaker:
             raise Unreachable(retry_after=max(waits, 1.0))
 
     @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Let one request through, and see how it ends. Raises ``Unreachable`` if none may pass."""
+    def attempt(self, *, patient: bool = True) -> Iterator[None]:
+        """Let one request through, and see how it ends. Raises ``Unreachable`` if none may pass.
+
+        A time-out of one that is not ``patient`` says nothing of Redmine.
+        """
         self.check()
         probing = self.circuit is Circuit.OPEN
         if probing:
@@ -66,15 +69,15 @@ class Breaker:
         try:
             yield
         except RedmineError as error:
-            if is_outage(error):
+            if isinstance(error, TimedOut) and not patient:
+                self._unknown(probing)
+            elif is_outage(error):
                 self._failed(probing)
             else:
                 self._answered(probing)
             raise
         except BaseException:
-            # Nobody waited for the answer: the next request is the probe.
-            if probing:
-                self._turn(Circuit.OPEN)
+            self._unknown(probing)  # nobody waited for the answer
             raise
         self._answered(probing)
 
@@ -83,6 +86,10 @@ class Breaker:
         # What was sent before the circuit opened may be answered late; it says nothing of now.
         if probing:
             self._turn(Circuit.CLOSED)
+
+    def _unknown(self, probing: bool) -> None:
+        if probing:
+            self._turn(Circuit.OPEN)  # the next request is the probe
 
     def _failed(self, probing: bool) -> None:
         self._failures += 1

@@ -24,6 +24,7 @@ from redmine_mcp_core.redmine import sansio
 from redmine_mcp_core.redmine.breaker import OUTAGE_STATUSES, Breaker, Circuit
 from redmine_mcp_core.redmine.errors import (
     BadArgument,
+    Busy,
     RateLimited,
     RedmineError,
     ServerError,
@@ -31,7 +32,7 @@ from redmine_mcp_core.redmine.errors import (
     Unreachable,
     Unreadable,
 )
-from redmine_mcp_core.redmine.fairness import FairQueue
+from redmine_mcp_core.redmine.fairness import BUSY_SECONDS, FairQueue
 from redmine_mcp_core.redmine.names import NameCache
 
 MAX_CONNECTIONS = 32
@@ -40,6 +41,11 @@ MAX_PER_CALLER = 8
 MAX_TRIES = 4
 CONNECT_TIMEOUT = 5.0
 """Seconds."""
+FAIR_SHARE = 0.5
+"""Of its time; a request that has less when its turn comes cannot tell a dead Redmine from a slow
+question."""
+LEAST_SHARE = 0.02
+"""With less than that, Redmine is not asked any more."""
 
 _IDS = re.compile(r"/\d+")
 _Answer = TypeVar("_Answer")
@@ -220,8 +226,12 @@ class Gateway:
             with attempt:
                 self._breaker.check()
                 async with self._queue.turn(call.caller, timeout=end - time.monotonic()):
-                    with self._breaker.attempt():
-                        return await self._once(call, read, end - time.monotonic())
+                    left = end - time.monotonic()
+                    if left < deadline * LEAST_SHARE:
+                        raise Busy(BUSY_SECONDS)
+                    # Who waited long for their turn learns nothing of Redmine by a time-out.
+                    with self._breaker.attempt(patient=left >= deadline * FAIR_SHARE):
+                        return await self._once(call, read, left)
         raise AssertionError("unreachable: tenacity re-raises the last error")
 
     async def _once(self, call: _Call, read: _Read[_Answer], seconds_left: float) -> _Answer:

@@ -32,7 +32,7 @@ STEADY_SECONDS = 10.0
 """A worker that lived so long was well; what killed it may have been bad luck."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 FALSE_STARTS = 3
-"""So many workers on end that never served end the server."""
+"""So many workers on end that never served end the server, where no other one serves."""
 CANNOT_START = 1
 KILL_AFTER = 5.0
 """Seconds that a worker gets beyond the grace period before it is killed."""
@@ -91,7 +91,7 @@ class Supervisor:
 
     def _told(self) -> None:
         if self._stopping.is_set():
-            self._tell(signal.SIGQUIT)
+            self._tell(signal.SIGQUIT, starting=signal.SIGKILL)
         else:
             self._stop()
 
@@ -102,18 +102,20 @@ class Supervisor:
         self._stopping.set()
         # As long as it is open here, connections would be accepted that nobody serves.
         self._listener.close()
-        self._tell(signal.SIGTERM)
+        self._tell(signal.SIGTERM, starting=signal.SIGTERM)
         limit = self._settings.mcp_drain_seconds + self._settings.mcp_grace_seconds + KILL_AFTER
-        asyncio.get_running_loop().call_later(limit, self._tell, signal.SIGKILL)
+        asyncio.get_running_loop().call_later(limit, self._tell, signal.SIGKILL, signal.SIGKILL)
 
-    def _tell(self, number: signal.Signals) -> None:
+    def _tell(self, number: signal.Signals, starting: signal.Signals | None = None) -> None:
+        """Send all workers a signal; ``starting``, if any, to those that know no signals yet."""
         for worker in self._workers:
-            worker.send(number)
+            if told := number if worker.has_served else starting:
+                worker.send(told)
 
     async def _keep_one(self, number: int) -> None:
         if number:
             await self._either(self._serving)
-        deaths = 0
+        deaths = false_starts = 0
         while not self._stopping.is_set():
             worker = WorkerProcess(
                 self._each, self._listener, self._patience, on_serving=self._started
@@ -127,15 +129,21 @@ class Supervisor:
                     self._code = self._code or CUT
                 return
             deaths = 1 if lived >= STEADY_SECONDS else deaths + 1
+            false_starts = 0 if worker.has_served else false_starts + 1
             if code == WRONG_SETTINGS and not self._serving.is_set():
                 self._stop(WRONG_SETTINGS)
-            elif not worker.has_served and deaths >= FALSE_STARTS:
+            elif false_starts >= FALSE_STARTS and not self._one_serves:
                 log.error("workers_cannot_start", exit_code=code)
                 self._stop(CANNOT_START)
             else:
                 pause = min(FIRST_PAUSE * 2 ** (deaths - 1), LONGEST_PAUSE)
                 log.error("worker_died", pid=worker.pid, exit_code=code, again_in=pause)
                 await self._either(seconds=pause)
+
+    @property
+    def _one_serves(self) -> bool:
+        """Whether a worker is left that serves: it must not end for the trouble of a new one."""
+        return any(worker.has_served for worker in self._workers)
 
     def _started(self) -> None:
         if not self._serving.is_set():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from redmine_mcp_core.edge.bodies import MAX_MCP_BODY
 from tests.support.certificates import Authority
@@ -215,7 +216,8 @@ def served_certificate(port: int) -> bytes:
 
 
 async def test_tls(sandbox: Target, tmp_path: Path) -> None:
-    """https by two settings; a new certificate at SIGHUP; a half-written one changes nothing."""
+    """https by two settings; a new certificate at SIGHUP, also one with another kind of key; a
+    half-written one changes nothing."""
 
     port = free_port()
     certificate, key = Authority().write(tmp_path)
@@ -236,11 +238,16 @@ async def test_tls(sandbox: Target, tmp_path: Path) -> None:
         process.send(signal.SIGHUP)
         await until(lambda: process.says("tls_reloaded"))
         renewed = await asyncio.to_thread(served_certificate, port)
+        Authority("again", rsa.generate_private_key(65537, 2048)).write(tmp_path)
+        process.send(signal.SIGHUP)
+        await until(lambda: process.says("tls_reloaded", 2))
+        of_another_kind = await asyncio.to_thread(served_certificate, port)
         process.send(signal.SIGTERM)
         code = await process.exit_code()
 
     assert metadata["token_endpoint"].startswith("https://127.0.0.1")
-    assert first == during != renewed
+    assert first == during
+    assert len({first, renewed, of_another_kind}) == 3
     assert code == 0
 
 

@@ -73,13 +73,25 @@ async def test_a_refusal_is_a_json_rpc_error_for_mcp() -> None:
     assert "deeper" in oauth.json()["error_description"]
 
 
-async def test_a_form_is_no_json() -> None:
-    """Brackets in a form mean nothing."""
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    async with http_to(Bodies(echo)) as http:
-        answer = await http.post("/token", content=b"[" * 1000, headers=headers)
+FORM = "application/x-www-form-urlencoded"
 
-    assert answer.status_code == 200
+
+async def test_a_form_is_no_json() -> None:
+    """Brackets in a form mean nothing. Of a request that calls itself both, or that comes where
+    only JSON is read, that is not believed."""
+    form, json_ = ("Content-Type", FORM), ("Content-Type", "application/json")
+    async with http_to(Bodies(echo)) as http:
+        statuses = [
+            (await http.post(path, content=b"[" * 1000, headers=headers)).status_code
+            for path, headers in (
+                ("/token", [form]),
+                ("/token", [json_, form]),
+                ("/token", [form, json_]),
+                ("/mcp", [form]),
+            )
+        ]
+
+    assert statuses == [200, 400, 400, 400]
 
 
 def depth_of(value: Any) -> int:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from time import process_time
 from typing import Any
 
 import pytest
 
-from redmine_mcp_core.edge.forwarded import STRANGE, Forwarded, client_behind
+from redmine_mcp_core.edge.forwarded import (
+    STRANGE,
+    Forwarded,
+    _hops_of_forwarded,
+    client_behind,
+)
 from redmine_mcp_core.edge.networks import Networks
 from redmine_mcp_core.edge.settings import HeaderKind
 from tests.edge.asgi import echo, http_to
@@ -75,6 +81,39 @@ async def test_forwarded(header: str, client: str, scheme: str) -> None:
     assert (client, scheme) == (told["client"], told["scheme"])
 
 
+QUOTED = 'for="[2001:db8:2::7]:4711";by="10.0.0.1:80"'
+"""What a proxy adds."""
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'for=127.0.0.1;x="',
+        'for=127.0.0.1, for="',
+        'for=127.0.0.1;x="\\',
+        'for=127.0.0.1;x="",',
+        ",,,",
+        "for=127.0.0.1" * 100,
+    ],
+)
+@pytest.mark.parametrize("lines", [1, 2])
+async def test_a_quote_left_open_swallows_nothing(written: str, lines: int) -> None:
+    """Else a client would choose its own address, and be the operator, or somebody else."""
+    headers = [written, QUOTED] if lines == 2 else [f"{written}, {QUOTED}"]
+    told = await seen(PROXY, [("Forwarded", line) for line in headers], "forwarded")
+
+    assert told["client"] == "2001:db8:2::7"
+
+
+def test_a_hostile_header_costs_little() -> None:
+    """Where nothing can be read, the search ends."""
+    for line in ("," * 16_000, '"' * 16_000, "a=b;" * 4_000, 'a="' * 5_000, "a=b," * 4_000):
+        scope = {"headers": [(b"forwarded", line.encode())] * 2}
+        began = process_time()
+        assert len(_hops_of_forwarded(scope)) <= 32
+        assert process_time() - began < 1
+
+
 @pytest.mark.parametrize("kind", ["x-forwarded", "forwarded"])
 async def test_a_stranger_is_not_believed(kind: HeaderKind) -> None:
     """Whoever writes such a header and is no proxy of ours is counted as themselves."""
@@ -85,7 +124,8 @@ async def test_a_stranger_is_not_believed(kind: HeaderKind) -> None:
 
 
 async def test_a_request_through_a_stranger_is_marked() -> None:
-    """So that nobody takes a proxy on this machine for its operator."""
+    """So that nobody takes a proxy on this machine for its operator, nor one of ours that does not
+    say for whom it asks."""
     scopes = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -96,8 +136,12 @@ async def test_a_request_through_a_stranger_is_marked() -> None:
     async with http_to(forwarded, peer="127.0.0.1") as http:
         await http.get("/", headers={FOR: "192.0.2.1"})
         await http.get("/")
+    trusted = Forwarded(app, trusted=Networks(["127.0.0.1"]), kind="forwarded")
+    async with http_to(trusted, peer="127.0.0.1") as http:
+        for header in ("for=192.0.2.1", "for=unknown", 'for="', ""):
+            await http.get("/", headers={"Forwarded": header})
 
-    assert [scope.get(STRANGE) for scope in scopes] == [True, None]
+    assert [scope.get(STRANGE) for scope in scopes] == [True, None, None, True, True, True]
 
 
 def test_a_long_chain_is_not_followed_to_its_end() -> None:

@@ -122,6 +122,19 @@ def test_a_probe_that_nobody_waited_for_is_made_again(breaker: Breaker, clock: C
     assert breaker.circuit is Circuit.CLOSED
 
 
+@pytest.mark.parametrize("circuit", [Circuit.CLOSED, Circuit.OPEN])
+def test_a_hurried_time_out_says_nothing(breaker: Breaker, clock: Clock, circuit: Circuit) -> None:
+    """A request that had no time left opens nothing, and as a probe it closes nothing."""
+    if circuit is Circuit.OPEN:
+        fail(breaker, TimedOut(), FAILURES)
+        clock.now += PAUSE
+    for _ in range(2 * FAILURES):
+        with pytest.raises(TimedOut), breaker.attempt(patient=False):
+            raise TimedOut
+
+    assert breaker.circuit is circuit
+
+
 class Dead(httpx.AsyncBaseTransport):
     """Nobody listens there, until ``alive``."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 
 import httpx
 import pytest
 
-from redmine_mcp_core.redmine import Busy, Credential, Gateway
+from redmine_mcp_core.redmine import Busy, Circuit, Credential, Gateway, TimedOut
 from redmine_mcp_core.redmine.fairness import FairQueue
 
 
@@ -167,6 +168,40 @@ class Slow(httpx.AsyncBaseTransport):
         self.order.append(request.headers["X-Redmine-API-Key"])
         await self.let_go.acquire()
         return httpx.Response(200, json={})
+
+
+class SlowFor(httpx.AsyncBaseTransport):
+    """A Redmine that never answers one path, and the others at once."""
+
+    asked = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/slow.json":
+            self.asked += 1
+            await asyncio.get_running_loop().create_future()
+        return httpx.Response(200, json={})
+
+
+async def test_slow_questions_of_one_user_cut_nobody_off() -> None:
+    """Those that waited for their turn until no time was left say nothing of Redmine: they are not
+    asked any more, and do not open the circuit for all the others."""
+    redmine = SlowFor()
+    async with Gateway("https://r.example", transport=redmine, deadline=0.2) as gateway:
+
+        def ask(path: str, owner: str) -> asyncio.Task[object]:
+            credential = Credential.api_key(owner, owner=owner)
+            return asyncio.create_task(gateway.request("GET", path, credential=credential))
+
+        flood = await asyncio.gather(
+            *(ask("/slow.json", "alice") for _ in range(30)), return_exceptions=True
+        )
+        circuit = gateway.circuit
+        await ask("/fast.json", "bob")
+
+    kinds = Counter(type(error) for error in flood)
+    assert kinds == {TimedOut: 8, Busy: 22}
+    assert redmine.asked == 8
+    assert circuit is Circuit.CLOSED
 
 
 @pytest.mark.parametrize("clients", [1, 5])

@@ -59,9 +59,9 @@ class Process:
     def stderr(self) -> str:
         return self._path("stderr").read_text(encoding="utf-8")
 
-    async def says(self, event: str) -> bool:
-        """Whether it has logged this."""
-        return event in self.stderr
+    async def says(self, event: str, times: int = 1) -> bool:
+        """Whether it has logged this, so many times."""
+        return self.stderr.count(event) >= times
 
     async def serves(self, url: str, *, verify: ssl.SSLContext | bool = True) -> None:
         """Wait until a server there is alive. Raises ``AssertionError`` if the process ends."""
@@ -93,11 +93,12 @@ class Process:
             return await self._process.wait()
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:
     """Wait for something that tells nobody when it happens; half a minute at most."""
     async with asyncio.timeout(30):
         while True:
-            if await condition():
+            held = condition()
+            if held if isinstance(held, bool) else await held:
                 return
             await asyncio.sleep(0.01)
 
