@@ -143,7 +143,8 @@ def _text(
     if text is None:
         new = replaced(passage, edits, "section")
     else:
-        heading = "" if begins_with_heading(text) else f"{old[chosen.start : chosen.body]}\n\n"
+        own = begins_with_heading(text, old)
+        heading = "" if own else f"{old[chosen.start : chosen.body]}\n\n"
         new = f"{heading}{text.strip()}\n".rstrip("\n") + passage[len(passage.rstrip("\n")) :]
     return old[: chosen.start] + new + old[chosen.end :]
 

@@ -70,7 +70,7 @@ def code_open_at(text: str, offset: int) -> str:
 
 def sections_of(text: str) -> list[Section]:
     """The sections of a text with plain line ends, in their order; none in code."""
-    found = list(_textile(text)) or list(_commonmark(text))
+    found = list(_headings(text, text))
     return [
         Section(level, heading, start, body, _end(found, place, len(text)))
         for place, (level, heading, start, body) in enumerate(found)
@@ -96,14 +96,21 @@ def section_of(text: str, wanted: str) -> Section:
     raise BadArgument(several if fitting else "No section has this heading. There are: ", told, ".")
 
 
-def begins_with_heading(text: str) -> bool:
-    """Whether a text's first line that is not empty is a heading, in either markup."""
-    begun = text.lstrip("\n")
-    found = sections_of(begun)
-    return bool(found) and found[0].start == 0
+def begins_with_heading(text: str, page: str) -> bool:
+    """Whether a text's first line that is not empty is a heading, in the markup of this page.
+
+    What is one in the other markup may be an item of a list here.
+    """
+    first = next(_headings(text.lstrip("\n"), page), None)
+    return first is not None and first[2] == 0
 
 
 _Heading = tuple[int, str, int, int]
+
+
+def _headings(text: str, page: str) -> Iterator[_Heading]:
+    """The headings of a text in the markup of this page."""
+    return (_textile if any(_textile(page)) else _commonmark)(text)
 
 
 def _rows(text: str) -> Iterator[tuple[int, str]]:

@@ -76,6 +76,16 @@ async def test_a_section_takes_another_text(written: Target, told: Told) -> None
     assert await text_now(written, "Setup") == f"{before}Easy.\n{after.replace('Any', 'None')}"
 
 
+async def test_a_list_in_textile_takes_no_headings_place(written: Target, told: Told) -> None:
+    """What is a heading in CommonMark is a numbered list there."""
+    async with written.client() as client:
+        text = "# open the safe\n# take the tape"
+        await told(client, "save_wiki_page", title="Backups", section="Restore", text=text)
+
+    now = await text_now(written, "Backups")
+    assert now.rstrip() == f"h1. Backups\n\nNightly.\n\nh2. Restore\n\n{text}"
+
+
 async def test_a_whole_text_needs_the_version_it_was_made_from(written: Target, told: Told) -> None:
     """So nobody writes over what they have not read."""
     async with written.client() as client:

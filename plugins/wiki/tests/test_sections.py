@@ -58,12 +58,20 @@ def test_a_heading_that_is_there_twice_goes_by_its_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [("## A\nx", True), ("h2. A\nx", True), ("\nA\n=\n", True), ("x\n## A", False), ("x", False)],
+    ("text", "commonmark", "textile"),
+    [
+        ("## A\nx", True, False),
+        ("# first\n# second", True, False),
+        ("h2. A\nx", False, True),
+        ("\nA\n=\n", True, False),
+        ("x\n## A\nh2. B", False, False),
+        ("", False, False),
+    ],
 )
-def test_whether_a_text_begins_with_a_heading(text: str, expected: bool) -> None:
-    """Then it takes the place of the section's own."""
-    assert begins_with_heading(text) is expected
+def test_whether_a_text_begins_with_a_heading(text: str, commonmark: bool, textile: bool) -> None:
+    """In the page's own markup: then it takes the place of the section's own."""
+    assert begins_with_heading(text, "# Page\n") is commonmark
+    assert begins_with_heading(text, "h1. Page\n\n# item\n") is textile
 
 
 @pytest.mark.parametrize(
