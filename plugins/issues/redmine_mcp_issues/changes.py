@@ -12,7 +12,7 @@ from redmine_mcp_issues.attributes import Value, snapshot
 
 _HEAD = {
     "created": "#{id} created.",
-    "exists": "#{id} was created with this idempotency key before; nothing was written.",
+    "exists": "#{id} was created with this idempotency key before, and not again.",
     "updated": "#{id} updated, updated_on {updated_on}.",
     "unchanged": "#{id} is as it was.",
     "unread": "#{id} was written, but could not be read back: look at it.",

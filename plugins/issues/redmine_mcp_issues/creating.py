@@ -30,7 +30,7 @@ from redmine_mcp_issues.checks import (
 )
 from redmine_mcp_issues.draft import Draft, draft_of
 from redmine_mcp_issues.linking import relate, seen
-from redmine_mcp_issues.links import relation_changes, watcher_changes
+from redmine_mcp_issues.links import relation_changes, relation_id, watcher_changes
 from redmine_mcp_issues.reaching import issue_of
 from redmine_mcp_issues.request import Request
 
@@ -96,9 +96,17 @@ async def create(
     else:
         issue_id = await make()
     if not made:
-        issue = await issue_of(redmine, issue_id)
+        issue = await issue_of(redmine, issue_id, {"relations"} if relations else ())
+        # The earlier call may have ended before it came to them.
+        missing = [change for change in relations if relation_id(issue, change) is None]
+        done, failed = await relate(redmine, issue_id, missing, issue)
         return WrittenIssue(
-            outcome="exists", id=issue_id, url=_url(redmine, issue_id), summary=summary_of(issue)
+            outcome="exists",
+            id=issue_id,
+            url=_url(redmine, issue_id),
+            summary=summary_of(issue),
+            done=tuple(done),
+            failed=tuple(failed),
         )
     done, failed = await relate(redmine, issue_id, relations, {})
     if watchers:

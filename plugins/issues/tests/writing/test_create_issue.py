@@ -229,6 +229,36 @@ async def test_an_answer_that_got_lost_is_found_again(redmine: Any) -> None:
     assert await count(redmine) == before + 1
 
 
+async def test_a_repeat_makes_the_relations_that_are_missing(redmine: Any) -> None:
+    """The first call made the issue and ended before it related it; a third one adds nothing."""
+    store = MemoryStore()
+    call_ = {
+        "project": "alpha",
+        "subject": "Lost",
+        "relations": ["blocks #12", "relates #14"],
+        "idempotency_key": "a1",
+    }
+
+    async def lost(asked: str) -> None:
+        if asked == "POST /issues.json":
+            raise httpx.ReadTimeout("the answer did not arrive")
+
+    async with redmine.as_(store=store) as call:
+        redmine.way.after = lost
+        await call(WRITE, **call_)
+        redmine.way.after = None
+        second = await call(WRITE, **call_)
+        third = await call(WRITE, **call_)
+
+    issue_id = second.structured_content["id"]
+    assert second.structured_content["outcome"] == "exists"
+    assert len(second.structured_content["done"]) == 2
+    assert "done" not in third.structured_content
+    held = await redmine.issue(issue_id, "relations")
+    related = [{one["issue_id"], one["issue_to_id"]} - {issue_id} for one in held["relations"]]
+    assert sorted(map(tuple, related)) == [(12,), (14,)]
+
+
 async def test_a_refused_key_may_be_used_again(redmine: Any) -> None:
     """Where Redmine refused the values nothing was made, and the corrected call goes through."""
     call_ = {"project": "alpha", "subject": "Once", "idempotency_key": "a1"}
