@@ -135,7 +135,10 @@ def _tracker_problems(draft: Draft, home: dict[str, Any]) -> list[str]:
 
 
 async def _made_since(redmine: Redmine, draft: Draft, since: datetime) -> int | None:
-    """The caller's own issue with the draft's subject in its project, made since that moment."""
+    """The caller's own issue with the draft's subject in its project, made since that moment.
+
+    One below another parent is another one: subtasks are often called the same.
+    """
     answer = await redmine.get(
         "/issues.json",
         author_id="me",
@@ -146,9 +149,14 @@ async def _made_since(redmine: Redmine, draft: Draft, since: datetime) -> int | 
     for issue in answer.get("issues", ()):
         created = datetime.fromisoformat(issue["created_on"]).astimezone(UTC)
         same = issue["subject"].strip() == str(draft.body["subject"]).strip()
-        if same and created >= since - CLOCKS_APART:
+        parents = {str(draft.body.get("parent_issue_id") or ""), _parent_of(issue)} - {""}
+        if same and len(parents) < 2 and created >= since - CLOCKS_APART:
             return int(issue["id"])
     return None
+
+
+def _parent_of(issue: dict[str, Any]) -> str:
+    return str((issue.get("parent") or {}).get("id", ""))
 
 
 def _url(redmine: Redmine, issue_id: int) -> str:

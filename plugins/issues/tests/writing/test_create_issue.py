@@ -229,6 +229,26 @@ async def test_an_answer_that_got_lost_is_found_again(redmine: Any) -> None:
     assert await count(redmine) == before + 1
 
 
+async def test_a_subtask_of_another_issue_is_not_taken_for_it(redmine: Any) -> None:
+    """The second one failed before it was made; its repeat makes it, and finds no other."""
+    store = MemoryStore()
+    call_ = {"project": "alpha", "subject": "Write tests"}
+
+    async def refused(asked: str) -> None:
+        if asked == "POST /issues.json":
+            raise httpx.ReadTimeout("it never arrived")
+
+    async with redmine.as_(store=store) as call:
+        first = await call(WRITE, **call_, parent="#11", idempotency_key="a1")
+        redmine.way.before = refused
+        await call(WRITE, **call_, parent="#14", idempotency_key="a2")
+        redmine.way.before = None
+        second = await call(WRITE, **call_, parent="#14", idempotency_key="a2")
+
+    assert second.structured_content["outcome"] == "created"
+    assert second.structured_content["id"] != first.structured_content["id"]
+
+
 async def test_a_repeat_makes_the_relations_that_are_missing(redmine: Any) -> None:
     """The first call made the issue and ended before it related it; a third one adds nothing."""
     store = MemoryStore()
